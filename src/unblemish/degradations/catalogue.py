@@ -1,0 +1,68 @@
+"""The degradations by name. Adding one is one line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from unblemish.degradations.base import Degradation
+from unblemish.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur
+from unblemish.degradations.compression import Jpeg
+from unblemish.degradations.darkness import Darkness
+from unblemish.degradations.errors import DegradationError
+from unblemish.degradations.inpainting import Inpainting
+from unblemish.degradations.noise import GaussianNoise, GrayGaussianNoise, PoissonNoise, SaltAndPepper
+from unblemish.degradations.resampling import SuperResolution
+from unblemish.degradations.richardson_lucy import RichardsonLucy
+from unblemish.degradations.ringing import Ringing
+from unblemish.degradations.weather import Haze, RainStreaks
+
+_CATALOGUE: dict[str, type[Degradation]] = {
+    "gaussian_blur": GaussianBlur,
+    "motion_blur": MotionBlur,
+    "richardson_lucy": RichardsonLucy,
+    "super_resolution": SuperResolution,
+    "ringing": Ringing,
+    "defocus_blur": DefocusBlur,
+    "jpeg": Jpeg,
+    "poisson_noise": PoissonNoise,
+    "inpainting": Inpainting,
+    "gaussian_noise": GaussianNoise,
+    "salt_and_pepper": SaltAndPepper,
+    "haze": Haze,
+    "darkness": Darkness,
+    "rain": RainStreaks,
+    "gray_gaussian_noise": GrayGaussianNoise,
+}
+
+GRIDS_ELEVEN: tuple[str, ...] = (
+    "gaussian_blur",
+    "motion_blur",
+    "richardson_lucy",
+    "super_resolution",
+    "ringing",
+    "defocus_blur",
+    "jpeg",
+    "poisson_noise",
+    "inpainting",
+    "gaussian_noise",
+    "salt_and_pepper",
+)
+"""The eleven degradations of GRIDS, in the order of its Table 1."""
+
+
+def names() -> tuple[str, ...]:
+    """Every known name, in the catalogue's order."""
+    return tuple(_CATALOGUE)
+
+
+def create(name: str) -> Degradation:
+    """The degradation of that name, with its published settings.
+
+    Raises:
+        DegradationError: The name is not known.
+    """
+    if name not in _CATALOGUE:
+        close = get_close_matches(name, _CATALOGUE, n=1)
+        hint = f"did you mean {close[0]}? Known are" if close else "known are"
+        raise DegradationError(f"no degradation is called {name!r}; {hint}: {', '.join(_CATALOGUE)}")
+    return _CATALOGUE[name]()

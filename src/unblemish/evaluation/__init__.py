@@ -1,0 +1,1 @@
+"""How well a method restores: protocols, metrics, what is scored, tables, contact sheets, provenance."""

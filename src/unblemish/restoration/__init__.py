@@ -1,0 +1,1 @@
+"""From a picture and a bundle of networks to a restored picture."""

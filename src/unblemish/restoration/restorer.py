@@ -1,0 +1,225 @@
+"""Restorer: a network, where it runs, and what is needed to give it pictures of any size and sample type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from unblemish.networks.base import Network
+from unblemish.pictures.picture import Picture, Pixels, from_float, to_float
+from unblemish.pictures.tiles import Tiling, plan_tiles, run_tiles
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.engines import create_engine
+from unblemish.restoration.errors import RestorationError
+from unblemish.restoration.footprint import bytes_per_pixel, choose_tile
+from unblemish.restoration.placement import choose_device, choose_precision, default_budget, parse_memory
+
+Floats = NDArray[np.float32]
+
+BLEND = 16
+"""Input pixels over which neighbouring tiles fade into each other."""
+
+MARGIN_WITHOUT_REACH = 16
+"""Margin for networks that depend on the whole picture, so that no margin makes their tiles exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a Restorer chose, for a picture of one size.
+
+    Attributes:
+        network: Its name in the bundle, or its class where it came from elsewhere.
+        engine: How it runs.
+        device: Where it runs.
+        precision: What it computes in.
+        memory: Budget in bytes.
+        tile: Longest side of a tile in pixels.
+        overlap: Pixels that neighbouring tiles share.
+        tiles: Number of tiles; 1 means that the picture is restored whole.
+        exact: Whether tiles give the whole picture's result.
+    """
+
+    network: str
+    engine: str
+    device: str
+    precision: str
+    memory: int
+    tile: int
+    overlap: int
+    tiles: int
+    exact: bool
+
+
+class Restorer:
+    """Restores pictures with one network.
+
+    Args:
+        bundle: The bundle or its folder; None takes the default one (see `Bundle.load`).
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", "float32" or "bfloat16".
+        memory: What tiles may take: bytes, or text such as "2GB"; None decides by what is free.
+        strength: 1 gives the network's result, 0 the input, between them their mixture.
+        engine: "auto" or a key of `engines.ENGINES`.
+        network: Name of a network of the bundle, or a Network, which needs no bundle; None takes the bundle's
+            default.
+
+    Raises:
+        UserError: Anything of this is unknown, not there, or does not fit together.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle | str | Path | None = None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        memory: str | int | None = None,
+        strength: float = 1.0,
+        engine: str = "auto",
+        network: str | Network | None = None,
+    ) -> None:
+        if not 0 <= strength <= 1:
+            raise RestorationError(f"a strength of {strength:g} is not possible: give a number from 0 to 1")
+        place = choose_device(device)
+        dtype = choose_precision(place, precision)
+        budget = parse_memory(memory) if isinstance(memory, str) else memory
+        self.memory = default_budget(place) if budget is None else budget
+        self.strength = strength
+        if isinstance(network, Network):
+            self.name, self.network, margin = type(network).__name__, network, None
+        else:
+            bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+            entry = bundle.entry(network)
+            self.name, self.network, margin = entry.name, bundle.network(entry.name), entry.tile_margin
+        if self.network.scale != 1 and strength != 1:
+            raise RestorationError(f"the network '{self.name}' enlarges pictures: its strength can only be 1")
+        reach = self.network.receptive_field
+        self.margin = margin if margin is not None else MARGIN_WITHOUT_REACH if reach is None else reach
+        self.engine = create_engine(engine, self.network, place, dtype)
+        self._fitting: int | None = (
+            None  # the tile that memory was found to hold, where it was less than hoped for
+        )
+
+    def restore(self, picture: Picture, on_progress: Callable[[float], None] | None = None) -> Picture:
+        """Restores a picture.
+
+        Gray pictures run as equal colour channels, whose mean is the result. Alpha is left as it is (enlarged
+        where the network enlarges). Float samples outside [0, 1], infinite ones and NaN are clamped for the
+        network (NaN as 0), and what was clamped away is added to the result.
+
+        Args:
+            picture: Of any size and sample type.
+            on_progress: Told the finished share, 0..1, from time to time.
+
+        Returns:
+            The picture in its own sample type, with notes on what went other than planned.
+
+        Raises:
+            UserError: Memory does not suffice, or the network's weights are damaged.
+        """
+        if self.strength == 0:
+            return picture
+        repeats = self.engine.repeats
+        pixels, notes = self._run(picture.pixels, on_progress)
+        if self.engine.repeats > repeats:
+            notes.append(f"{self.engine.repeats - repeats} tiles overflowed and were repeated in float32")
+        scale = self.network.scale
+        return replace(
+            picture,
+            pixels=pixels,
+            alpha=picture.alpha if picture.alpha is None or scale == 1 else _enlarged(picture.alpha, scale),
+            resolution=picture.resolution and (picture.resolution[0] * scale, picture.resolution[1] * scale),
+            notes=(*picture.notes, *notes),
+        )
+
+    def restore_tensor(self, x: Tensor) -> Tensor:
+        """Restores a batch along the very path pictures take, for evaluation.
+
+        Args:
+            x: `(B, 3, H, W)` in [0, 1], on any device.
+
+        Returns:
+            `(B, 3, scale * H, scale * W)` float32 in [0, 1], on the device of `x`.
+        """
+        if self.strength == 0:
+            return x.float()
+        pictures = x.detach().permute(0, 2, 3, 1).float().cpu().numpy()  # (B, H, W, 3)
+        results = np.stack([self._run(pixels)[0] for pixels in pictures])  # (B, scale * H, scale * W, 3)
+        return torch.from_numpy(results).permute(0, 3, 1, 2).to(x.device)  # (B, 3, scale * H, scale * W)
+
+    def tiling(self, width: int) -> Tiling:
+        """How a picture of `width` columns is cut.
+
+        Raises:
+            RestorationError: The memory budget is too small.
+        """
+        network = self.network
+        tiling = Tiling(
+            tile=1, margin=self.margin, blend=BLEND, multiple=network.size_multiple, scale=network.scale
+        )
+        tile = choose_tile(
+            network, self.memory, self._per_pixel, width, self.engine.device, tiling.overlap, tiling.smallest
+        )
+        return replace(tiling, tile=tile if self._fitting is None else min(tile, self._fitting))
+
+    def describe(self, height: int, width: int) -> Setup:
+        """What was chosen, and how a picture of this size is cut."""
+        tiling = self.tiling(width)
+        return Setup(
+            network=self.name,
+            engine=self.engine.name,
+            device=str(self.engine.device),
+            precision=str(self.engine.dtype).removeprefix("torch."),
+            memory=self.memory,
+            tile=tiling.tile,
+            overlap=tiling.overlap,
+            tiles=plan_tiles(height, width, tiling).count,
+            exact=self.network.tiles_are_exact,
+        )
+
+    @cached_property
+    def _per_pixel(self) -> float:
+        return bytes_per_pixel(self.network, self.engine.dtype)
+
+    def _run(
+        self, pixels: Pixels, on_progress: Callable[[float], None] | None = None
+    ) -> tuple[Pixels, list[str]]:
+        wanted = self.tiling(pixels.shape[1])
+        result, fitted = run_tiles(pixels, wanted, self._restore_tile, on_progress)
+        if fitted.tile >= min(wanted.tile, max(pixels.shape[:2])):
+            return result, []
+        self._fitting = fitted.tile
+        return result, [f"memory ran out: the tile was made smaller, {fitted.tile} pixels"]
+
+    def _restore_tile(self, tile: Floats) -> Floats:
+        """`(h, w, C)` to `(scale * h, scale * w, C)`."""
+        base = np.clip(np.nan_to_num(tile, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+        colours = base if base.shape[2] == 3 else base.repeat(3, axis=2)  # (h, w, 3)
+        output = self.engine.run(colours.transpose(2, 0, 1)[None])[0].transpose(
+            1, 2, 0
+        )  # (scale * h, scale * w, 3)
+        output = np.clip(output, 0.0, 1.0)
+        if base.shape[2] == 1:
+            output = output.mean(axis=2, keepdims=True)
+        if self.strength < 1:
+            output = base + np.float32(self.strength) * (output - base)
+        excess = tile - base
+        if excess.any():
+            scale = self.network.scale
+            output = output + excess.repeat(scale, axis=0).repeat(scale, axis=1)
+        return output
+
+
+def _enlarged(alpha: Pixels, scale: int) -> Pixels:
+    """`(H, W)` to `(scale * H, scale * W)`, bilinear."""
+    values = torch.from_numpy(to_float(alpha))[None, None]  # (1, 1, H, W)
+    larger = interpolate(values, scale_factor=scale, mode="bilinear", align_corners=False)
+    return from_float(larger[0, 0].numpy(), alpha.dtype)

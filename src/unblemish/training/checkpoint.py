@@ -1,0 +1,79 @@
+"""One self-contained file to go on from."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unblemish.training.errors import TrainingError
+
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """Everything a training needs to go on as if it had never stopped.
+
+    The learning rate, the patches, their damage and PyTorch's global generators are set from the seed, the rank and
+    the step number at every step, so the step number stands for the sampler's position and for every generator.
+
+    Attributes:
+        step: Optimiser steps done.
+        recipe: The resolved recipe as plain data.
+        task: State of the task, network included.
+        average: State of the averaged network.
+        optimiser: State of the optimiser.
+        best: Best validation gain so far, dB, with the step it was reached at.
+        seconds: Time trained so far.
+        history: What led here, oldest first: one line for each start or resumption.
+    """
+
+    step: int
+    recipe: dict[str, Any]
+    task: dict[str, Any]
+    average: dict[str, Any]
+    optimiser: dict[str, Any]
+    best: dict[str, float]
+    seconds: float
+    history: list[str]
+
+    def save(self, path: Path) -> None:
+        """Writes the file whole or not at all.
+
+        Raises:
+            TrainingError: It cannot be written; training must stop rather than go on unsaved.
+        """
+        partial = path.with_name(f".{path.name}.partial")
+        content = {"format": FORMAT, **{name: getattr(self, name) for name in self.__slots__}}
+        try:
+            with partial.open("wb") as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except (OSError, RuntimeError) as error:
+            partial.unlink(missing_ok=True)
+            raise TrainingError(f"{path}: the checkpoint cannot be written ({error}); free space, then --resume") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Reads a checkpoint onto the CPU; nothing in the file is executed.
+
+        Raises:
+            TrainingError: There is no such file, or it is not a checkpoint of this version.
+        """
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise TrainingError(f"{path}: nothing to resume; start without --resume") from None
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise TrainingError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); start anew") from error
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+            raise TrainingError(f"{path}: not a checkpoint of format {FORMAT}; resume with the version that wrote it")
+        return cls(**content)
+

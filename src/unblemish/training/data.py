@@ -1,0 +1,155 @@
+"""Clean pictures and the patches cut from them.
+
+What a step sees depends only on the seed, the step and the device's rank, never on what came before: a resumed
+training continues with the very patches it would have seen, and no sampler has a position to store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unblemish.pictures.errors import PictureError
+from unblemish.pictures.formats import is_picture_name
+from unblemish.pictures.picture import to_float
+from unblemish.pictures.reading import read
+from unblemish.training.errors import TrainingError
+
+RGB8 = NDArray[np.uint8]
+"""`(H, W, 3)`"""
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All pictures below `folder` by their suffix, sorted, hidden ones left out.
+
+    Raises:
+        TrainingError: The folder does not exist, cannot be read, or holds no picture.
+    """
+    if not folder.is_dir():
+        raise TrainingError(f"{folder}: no such folder; give one that holds clean pictures (data.folder=...)")
+    try:
+        paths = sorted(p for p in folder.rglob("*") if is_picture_name(p) and not _is_hidden(p, folder))
+    except OSError as error:
+        raise TrainingError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
+    if not paths:
+        raise TrainingError(f"{folder}: holds no picture (PNG, JPEG, TIFF, WebP, BMP); put clean photographs there")
+    return paths
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def hold_out(paths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
+    """Splits off `count` pictures for validation by the hash of their names, so that the split outlives additions.
+
+    Returns:
+        Training paths and held-out paths.
+
+    Raises:
+        TrainingError: Nothing would be left to train on.
+    """
+    if len(paths) <= count:
+        raise TrainingError(
+            f"{len(paths)} pictures are too few to hold out {count} for validation; "
+            "set validation.pictures lower or give a validation.folder"
+        )
+    ranked = sorted(paths, key=lambda p: hashlib.sha256(p.name.encode()).digest())
+    held = set(ranked[:count])
+    return [p for p in paths if p not in held], [p for p in paths if p in held]
+
+
+def load_rgb(path: Path) -> RGB8:
+    """A picture as 8-bit RGB `(H, W, 3)`; gray is repeated, alpha dropped.
+
+    Raises:
+        PictureError: The file is broken or no picture.
+    """
+    pixels = read(path).pixels
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(to_float(pixels).clip(0, 1) * 255).astype(np.uint8)
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+
+
+def to_batch(patches: Sequence[RGB8]) -> Tensor:
+    """Equally sized `(H, W, 3)` uint8 patches as `(B, 3, H, W)` float32 in [0, 1], channels last in memory."""
+    stacked = torch.from_numpy(np.stack(patches))  # (B, H, W, 3)
+    return stacked.permute(0, 3, 1, 2).float().div_(255)  # (B, 3, H, W)
+
+
+class PatchSource:
+    """Random square patches of a list of pictures, kept decoded in memory as far as a budget allows.
+
+    Args:
+        paths: Picture files.
+        patch: Side of a patch in pixels; smaller pictures are left out.
+        scales: Factors (0, 1] at which each picture is used.
+        memory: Bytes of decoded pictures to keep.
+
+    Attributes:
+        broken: Files that cannot be used, with the reason.
+
+    Raises:
+        TrainingError: No picture is usable.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, patch: int, scales: Sequence[float], memory: int) -> None:
+        self.patch = patch
+        self.scales = tuple(scales)
+        self.broken: dict[Path, str] = {}
+        self._usable: list[Path] = []
+        self._kept: dict[Path, list[RGB8]] = {}
+        with ThreadPoolExecutor() as pool:
+            for path, found in zip(paths, pool.map(self._try_load, paths), strict=True):
+                if isinstance(found, str):
+                    self.broken[path] = found
+                    continue
+                self._usable.append(path)
+                size = sum(version.nbytes for version in found)
+                if size <= memory:
+                    memory -= size
+                    self._kept[path] = found
+        if not self._usable:
+            path, reason = next(iter(self.broken.items()))
+            raise TrainingError(f"none of {len(self.broken)} pictures can be used for training; the first: {path}: {reason}")
+
+    def __len__(self) -> int:
+        return len(self._usable)
+
+    def batch(self, size: int, generator: np.random.Generator) -> list[RGB8]:
+        """`size` patches `(patch, patch, 3)`, turned and mirrored at random, from pictures drawn with replacement."""
+        return [self._patch(generator) for _ in range(size)]
+
+    def _patch(self, generator: np.random.Generator) -> RGB8:
+        path = self._usable[generator.integers(len(self._usable))]
+        versions = self._kept.get(path) or self._versions(path)
+        version = versions[generator.integers(len(versions))]
+        top, left = (int(generator.integers(side - self.patch + 1)) for side in version.shape[:2])
+        cut = np.rot90(version[top : top + self.patch, left : left + self.patch], int(generator.integers(4)))
+        return cut[::-1] if generator.integers(2) else cut
+
+    def _try_load(self, path: Path) -> list[RGB8] | str:
+        try:
+            return self._versions(path) or f"smaller than the {self.patch}-pixel patch; lower data.patch to use it"
+        except PictureError as error:
+            return str(error)
+
+    def _versions(self, path: Path) -> list[RGB8]:
+        full = load_rgb(path)
+        shrunk = (full if scale == 1 else shrink(full, scale) for scale in self.scales)
+        return [version for version in shrunk if min(version.shape[:2]) >= self.patch]
+
+
+def shrink(pixels: RGB8, scale: float) -> RGB8:
+    """Antialiased bicubic reduction of `(H, W, 3)` by a factor in (0, 1]."""
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()  # (1, 3, H, W)
+    size = [max(1, round(side * scale)) for side in pixels.shape[:2]]
+    y = torch.nn.functional.interpolate(x, size=size, mode="bicubic", antialias=True)
+    return y.round_().clamp_(0, 255).byte()[0].permute(1, 2, 0).contiguous().numpy()  # (h, w, 3)

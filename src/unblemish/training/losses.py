@@ -1,0 +1,33 @@
+"""Losses between a restored and a clean batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def l1(output: Tensor, clean: Tensor) -> Tensor:
+    """Mean absolute difference of two `(B, C, H, W)` batches."""
+    return (output - clean).abs().mean()
+
+
+def charbonnier(output: Tensor, clean: Tensor, smoothing: float = 1e-3) -> Tensor:
+    """Mean of sqrt(d^2 + smoothing^2): `l1`, smooth near zero (Charbonnier et al., 1994)."""
+    return torch.sqrt((output - clean).square() + smoothing**2).mean()
+
+
+def psnr(output: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
+    """Negative PSNR over ten: log10 of each picture's mean square error, averaged over the batch.
+
+    `floor` is added to every error so that pictures that are right already (undamaged ones) do not outweigh the rest:
+    1e-5 stands for 50 dB. Used by HINet and NAFNet (Chen et al., 2021 and 2022), there without a floor.
+    """
+    error = (output - clean).square().mean(dim=(1, 2, 3))  # (B,)
+    return torch.log10(error + floor).mean()
+
+
+LOSSES: dict[str, Loss] = {"l1": l1, "charbonnier": charbonnier, "psnr": psnr}

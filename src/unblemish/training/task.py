@@ -1,0 +1,63 @@
+"""Task: what one training step does. Methods differ as Tasks; there is one `fit`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from unblemish.networks.base import Network
+from unblemish.training.losses import LOSSES
+
+
+class Batch(NamedTuple):
+    """What a step sees: `(B, 3, H, W)` float32 [0, 1] damaged and clean patches on the training device."""
+
+    degraded: Tensor
+    clean: Tensor
+
+
+class Task(nn.Module, ABC):
+    """One training objective around a network.
+
+    A Task is a module so that its state (averaged copies, discriminators) is moved, wrapped for several devices and
+    kept in checkpoints with the network. `forward` is `step`, since that is what wrappers call.
+    """
+
+    network: Network
+    """The network that is trained, validated and shipped."""
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """`step`."""
+        return self.step(batch)
+
+    @abstractmethod
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Computes one step's objective.
+
+        Returns:
+            "loss": scalar to minimise; "output": `(B, 3, H, W)` float32; any further entry is a scalar term to log.
+        """
+
+    def after_step(self, step: int) -> None:
+        """Called after the optimiser's step number `step` (from 1); the default does nothing."""
+
+    def trainable(self) -> Iterable[nn.Parameter]:
+        """The parameters that the optimiser changes."""
+        return (p for p in self.parameters() if p.requires_grad)
+
+
+class RestorationTask(Task):
+    """Plain supervised restoration: a loss between the network's output and the clean patch."""
+
+    def __init__(self, network: Network, loss: str) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = LOSSES[loss]
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of the restored batch, computed in float32."""
+        output = self.network(batch.degraded).float()
+        return {"loss": self.loss(output, batch.clean), "output": output}
