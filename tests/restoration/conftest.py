@@ -8,7 +8,7 @@ from unblemish.networks.base import Network
 
 
 class Convolutions(Network):
-    """Three random convolutions over the picture, folded by two where asked: reach and stride are known exactly."""
+    """Three random convolutions over the folded picture: reach and stride are known exactly."""
 
     def __init__(self, fold: int = 1, scale: int = 1, width: int = 8) -> None:
         super().__init__()

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from unblemish.training.callbacks import Callback
+from unblemish.training.callbacks import Callback, FitResult
 
 
 def progress_bar() -> Progress:
@@ -26,12 +36,12 @@ def progress_bar() -> Progress:
 
 
 class TrainingProgress(Callback):
-    """Shows a training: a bar with loss and ETA on a terminal, a line for each validation everywhere."""
+    """Shows a training: a bar with loss and time left on a terminal, lines for validations everywhere."""
 
     def __init__(self) -> None:
         self._progress = progress_bar()
         self._bar = self._progress.add_task("train", total=None)
-        self._console = self._progress.console
+        self._first, self._steps, self._began = 0, 0, 0.0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -43,21 +53,42 @@ class TrainingProgress(Callback):
         self._progress.stop()
 
     def on_start(self, step: int, steps: int, facts: dict[str, Any]) -> None:
-        """Says what is trained where."""
+        """Says what is trained where, and which pictures are skipped."""
+        self._first, self._steps, self._began = step, steps, time.monotonic()
         self._progress.update(self._bar, total=steps, completed=step)
-        skipped = f", {len(facts['broken'])} skipped" if facts["broken"] else ""
-        self._console.print(
-            f"{facts['parameters']:,} parameters, {facts['pictures']} pictures{skipped}, "
-            f"{facts['devices']} x {facts['device']}, steps {step + 1} to {steps}",
-            highlight=False,
+        broken = facts["broken"]
+        for path, reason in broken.items():
+            # Messages of reading begin with the path.
+            self._say(f"skipped: {reason if reason.startswith(path) else f'{path}: {reason}'}")
+        self._say(
+            f"{facts['parameters']:,} parameters, {facts['pictures']} pictures ({len(broken)} skipped), "
+            f"{facts['devices']} x {facts['device']}, steps {step + 1} to {steps}"
         )
+        self._say(f"PSNR in validation: {facts['protocol']}")
 
     def on_step(self, step: int, terms: dict[str, float], rate: float) -> None:
         """Moves the bar."""
         self._progress.update(self._bar, completed=step, description=f"loss {terms['loss']:.4f}")
 
     def on_validation(self, step: int, scores: dict[str, float], best: bool) -> None:
-        """Prints the scores."""
+        """Prints the scores and the time left."""
         each = " ".join(f"{name} {value:.2f}" for name, value in scores.items() if name != "gain")
         mark = " (best)" if best else ""
-        self._console.print(f"step {step}: gain {scores['gain']:+.2f} dB{mark} | {each}", highlight=False, soft_wrap=True)
+        seconds = (time.monotonic() - self._began) / (step - self._first) * (self._steps - step)
+        left = timedelta(seconds=round(seconds))
+        self._say(f"step {step}: gain {scores['gain']:+.2f} dB{mark} | {each} | {left} left")
+
+    def on_end(self, result: FitResult | None) -> None:
+        """Says how the training ended, unless by an error, which says so itself."""
+        if result is None:
+            return
+        ended = "done" if result.step == result.steps else "stopped; add --resume to go on"
+        best = (
+            f" Best mean gain {result.best_gain:+.2f} dB at step {result.best_step}."
+            if result.best_step
+            else ""
+        )
+        self._say(f"{result.step} of {result.steps} steps in {result.seconds / 60:.1f} min, {ended}.{best}")
+
+    def _say(self, line: str) -> None:
+        self._progress.console.print(escape(line), highlight=False, soft_wrap=True)

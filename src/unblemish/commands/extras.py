@@ -16,4 +16,6 @@ def needs_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("unblemish"):
             raise
-        raise UserError(f"this needs the package '{error.name}'; install it with: pip install 'unblemish[{extra}]'") from error
+        raise UserError(
+            f"this needs the package '{error.name}'; install it with: pip install 'unblemish[{extra}]'"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,18 +12,23 @@ import typer
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML file, such as recipes/mix_nafnet_compact.yaml.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Changes, such as data.folder=photos steps=2000.")
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Changes, such as data.folder=photos steps=2000."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the run; by default runs/ and the recipe's name.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the run; by default runs/ and the recipe's name."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
+    ] = False,
     devices: Annotated[str, typer.Option(help="Number of devices, or 'auto' for all of them.")] = "1",
     accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
 ) -> None:
-    """Train a network on a folder of clean pictures, as a recipe says."""
-    import logging
+    """Train a network on a folder of clean pictures, as a recipe says.
 
+    Ctrl-C saves first; a second one ends at once. Exit status 130 says that the training was stopped so.
+    """
     from unblemish.commands.console import TrainingProgress
     from unblemish.commands.extras import needs_extra
 
@@ -30,20 +36,16 @@ def train(
         from unblemish.training.recipe import Recipe
         from unblemish.training.run import train as run
 
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     loaded = Recipe.load(recipe, overrides)
-    folder = output or Path("runs") / recipe.stem
     with TrainingProgress() as progress:
         result = run(
             loaded,
-            folder,
+            output or Path("runs") / recipe.stem,
             resume=resume,
             devices=int(devices) if devices.isdigit() else devices,
             accelerator=accelerator,
             callbacks=[progress],
+            command=["unblemish", *sys.argv[1:]],
         )
-    ended = "done" if result.steps == loaded.steps else "stopped; add --resume to go on"
-    typer.echo(
-        f"{folder}: {result.steps} of {loaded.steps} steps in {result.seconds / 60:.1f} min, {ended}. "
-        f"Best mean gain {result.best_gain:+.2f} dB at step {result.best_step}."
-    )
+    if result.step < result.steps:
+        raise typer.Exit(130)

@@ -1,8 +1,9 @@
 """Metrics of a picture against its clean original.
 
-PSNR and SSIM are written here rather than taken from torchmetrics, because that one's SSIM also averages over the
-border it had to invent by reflection, unlike the SSIM paper and scikit-image, has no sample covariance (which the
-protocol "lira" needs), and is no core dependency. The tests hold both against scikit-image and torchmetrics.
+PSNR and SSIM are written here rather than taken from torchmetrics, because that one's SSIM also averages over
+the border it had to invent by reflection, unlike the SSIM paper and scikit-image, has no sample covariance
+(which the protocol "lira" needs), and is no core dependency. The tests hold both against scikit-image and
+torchmetrics.
 """
 
 from __future__ import annotations
@@ -56,9 +57,13 @@ def ssim(x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "gaussia
     """
     size = 11 if window == "gaussian" else 7
     if min(x.shape[-2:]) < size:
-        raise EvaluationError(f"SSIM needs pictures of at least {size} x {size} pixels after cropping; leave this one out")
+        raise EvaluationError(
+            f"SSIM needs pictures of at least {size} x {size} pixels after cropping; leave this one out"
+        )
     offsets = torch.arange(size, dtype=torch.float64, device=x.device) - size // 2
-    weights = torch.exp(-offsets.square() / (2 * 1.5**2)) if window == "gaussian" else torch.ones_like(offsets)
+    weights = (
+        torch.exp(-offsets.square() / (2 * 1.5**2)) if window == "gaussian" else torch.ones_like(offsets)
+    )
     weights /= weights.sum()
     bias = 1.0 if window == "gaussian" else size**2 / (size**2 - 1)
 

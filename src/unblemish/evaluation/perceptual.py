@@ -1,13 +1,13 @@
 """Perceptual distance between pictures in the features of AlexNet.
 
-LPIPS (Zhang, Isola, Efros, Shechtman and Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual
-Metric", 2018, equation 1, version 0.1 of its weights): features after each of the five ReLUs, scaled to unit length
-at each place; their squared differences, weighted channel by channel, summed over channels, averaged over places,
-added over layers. `alex_distance` is the same with the weights 1 / channels: no published metric, but one that needs
-no further file.
+LPIPS (Zhang, Isola, Efros, Shechtman and Wang, "The Unreasonable Effectiveness of Deep Features as a
+Perceptual Metric", 2018, equation 1, version 0.1 of its weights): features after each of the five ReLUs,
+scaled to unit length at each place; their squared differences, weighted channel by channel, summed over
+channels, averaged over places, added over layers. `alex_distance` is the same with the weights 1 / channels:
+no published metric, but one that needs no further file.
 
-Neither kind of weights ships with this project. AlexNet's features come from a file that the user names; LPIPS's
-channel weights ("heads") come with torchmetrics (BSD 2-clause, part of the extra `train`).
+Neither kind of weights ships with this project. AlexNet's features come from a file that the user names;
+LPIPS's channel weights ("heads") come with torchmetrics (BSD 2-clause, part of the extra `train`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ from unblemish.evaluation.errors import EvaluationError
 ALEXNET_VARIABLE = "UNBLEMISH_ALEXNET"
 """Environment variable that names the file with AlexNet's features."""
 
-_LAYERS = ((0, (64, 3, 11, 11), 4, 2), (3, (192, 64, 5, 5), 1, 2)) + tuple(
-    (index, shape, 1, 1)
-    for index, shape in ((6, (384, 192, 3, 3)), (8, (256, 384, 3, 3)), (10, (256, 256, 3, 3)))
+_LAYERS = (
+    (0, (64, 3, 11, 11), 4, 2),
+    (3, (192, 64, 5, 5), 1, 2),
+    (6, (384, 192, 3, 3), 1, 1),
+    (8, (256, 384, 3, 3), 1, 1),
+    (10, (256, 256, 3, 3), 1, 1),
 )
 """Index in torchvision's `features`, shape of the weight, stride, padding; max-pooling precedes 3 and 6."""
 
@@ -110,12 +113,15 @@ def load_lpips(alexnet: Path | None = None) -> AlexDistance:
         alexnet: As for `load_alex_distance`.
 
     Raises:
-        EvaluationError: As for `load_alex_distance`, or torchmetrics, which brings the heads, is not installed.
+        EvaluationError: As for `load_alex_distance`, or torchmetrics, which brings the heads, is not
+        installed.
     """
     features = _load_features(alexnet)
     spec = find_spec("torchmetrics")
     folders = (spec.submodule_search_locations or []) if spec else []
-    path = next((p for f in folders if (p := Path(f, "functional/image/lpips_models/alex.pth")).is_file()), None)
+    path = next(
+        (p for f in folders if (p := Path(f, "functional/image/lpips_models/alex.pth")).is_file()), None
+    )
     if path is None:
         raise EvaluationError(
             "LPIPS needs the channel weights that come with torchmetrics: pip install 'unblemish[train]', "

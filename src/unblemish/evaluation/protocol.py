@@ -1,8 +1,8 @@
 """Protocols: everything between a restored picture and its score, stated once and printed with every number.
 
 Published scores of one network differ by 1 to 2 dB because these choices go unsaid. The steps, in this order:
-clamp to [0, 1], round to 8 bit, crop the border, convert to the scored channels, compare in float64, average the
-scores of the pictures.
+clamp to [0, 1], round to 8 bit, crop the border, convert to the scored channels, compare in float64, average
+the scores of the pictures.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.crop < 0:
             raise ValueError(f"crop must be 0 or more pixels, not {self.crop}")
+        if self.rounded and not self.clamped:
+            raise ValueError("8 bits hold only [0, 1]: a rounded comparison is a clamped one")
 
     def prepare(self, pictures: Tensor) -> Tensor:
         """The values that are compared.
@@ -127,9 +129,9 @@ def preset_names() -> tuple[str, ...]:
 def preset(name: str) -> Protocol:
     """A protocol by name.
 
-    "rgb" is what GRIDS and most all-in-one papers report, "y" what deraining and denoising of luma do, "y_crop4"
-    what super-resolution by 4 does, and "lira" what the code that LIRA compares with computes (its floor of 1e-10
-    on the squared error is the ceiling of 100 dB).
+    "rgb" is what GRIDS and most all-in-one papers report, "y" what deraining and denoising of luma do,
+    "y_crop4" what super-resolution by 4 does, and "lira" what the code that LIRA compares with computes (its
+    floor of 1e-10 on the squared error is the ceiling of 100 dB).
 
     Raises:
         EvaluationError: The name is not known.

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from unblemish.pictures.errors import PictureError
 
+_ANY_SIDE = 2**31 - 1
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """What a file format can hold, as this package reads and writes it.
 
@@ -31,46 +33,80 @@ class Format:
     title: str
     suffixes: tuple[str, ...]
     depths: tuple[str, ...]
-    alpha: bool
-    gray: bool
-    icc: bool
-    exif: bool
-    xmp: bool
-    lossy: bool
-    longest_side: int
+    alpha: bool = True
+    gray: bool = True
+    icc: bool = True
+    exif: bool = True
+    xmp: bool = True
+    lossy: bool = False
+    longest_side: int = _ANY_SIDE
     written_as: str
 
 
 _TABLE = (
-    # key, title, suffixes, depths, alpha, gray, icc, exif, xmp, lossy, longest side, written as
     Format(
-        "png", "PNG", (".png",), ("uint8", "uint16"), True, True, True, True, True, False, 2**31 - 1, "png"
+        key="png",
+        title="PNG",
+        suffixes=(".png",),
+        depths=("uint8", "uint16"),
+        written_as="png",
     ),
     Format(
-        "jpeg",
-        "JPEG",
-        (".jpg", ".jpeg", ".jpe", ".jfif"),
-        ("uint8",),
-        *(False, True, True, True, True, True, 65_500, "jpeg"),
+        key="jpeg",
+        title="JPEG",
+        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+        depths=("uint8",),
+        alpha=False,
+        lossy=True,
+        longest_side=65_500,
+        written_as="jpeg",
     ),
     Format(
-        "tiff",
-        "TIFF",
-        (".tif", ".tiff"),
-        ("uint8", "uint16", "float32"),
-        *(True, True, True, True, True, False, 2**31 - 1, "tiff"),
-    ),
-    Format("webp", "WebP", (".webp",), ("uint8",), True, False, True, True, True, True, 16_383, "webp"),
-    Format("bmp", "BMP", (".bmp", ".dib"), ("uint8",), True, True, False, False, False, False, 2**31 - 1, "bmp"),
-    Format(
-        "avif", "AVIF", (".avif",), ("uint8", "uint16"), True, False, True, True, True, True, 16_384, "avif"
+        key="tiff",
+        title="TIFF",
+        suffixes=(".tif", ".tiff"),
+        depths=("uint8", "uint16", "float32"),
+        written_as="tiff",
     ),
     Format(
-        "heif",
-        "HEIC",
-        (".heic", ".heif"),
-        ("uint8", "uint16"),
-        *(True, False, True, True, True, True, 16_384, "avif"),
+        key="webp",
+        title="WebP",
+        suffixes=(".webp",),
+        depths=("uint8",),
+        gray=False,
+        lossy=True,
+        longest_side=16_383,
+        written_as="webp",
+    ),
+    Format(
+        key="bmp",
+        title="BMP",
+        suffixes=(".bmp", ".dib"),
+        depths=("uint8",),
+        icc=False,
+        exif=False,
+        xmp=False,
+        written_as="bmp",
+    ),
+    Format(
+        key="avif",
+        title="AVIF",
+        suffixes=(".avif",),
+        depths=("uint8", "uint16"),
+        gray=False,
+        lossy=True,
+        longest_side=16_384,
+        written_as="avif",
+    ),
+    Format(
+        key="heif",
+        title="HEIC",
+        suffixes=(".heic", ".heif"),
+        depths=("uint8", "uint16"),
+        gray=False,
+        lossy=True,
+        longest_side=16_384,
+        written_as="avif",
     ),
 )
 
@@ -79,7 +115,7 @@ FORMATS: dict[str, Format] = {entry.key: entry for entry in _TABLE}
 
 _BY_SUFFIX = {suffix: entry for entry in _TABLE for suffix in entry.suffixes}
 
-# Kinds of file that a user may well offer as a picture; naming them makes a better message than "not a picture".
+# Kinds of file that a user may well offer as a picture; naming them helps more than "not a picture".
 _FOREIGN = (
     (b"GIF8", "a GIF"),
     (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),

@@ -1,8 +1,8 @@
 """The quality a JPEG file was saved with, from its quantisation tables.
 
-The tables are compared with those of the JPEG standard (ITU-T T.81, Annex K, tables K.1 and K.2), scaled as the
-Independent JPEG Group's library does for quality 1 to 100; the quality of the nearest ones is the estimate. Files
-of other encoders (cameras, Photoshop) have other tables: for them it is the quality of the most similar ones.
+The tables are compared with those of the JPEG standard (ITU-T T.81, Annex K, tables K.1 and K.2), scaled as
+the Independent JPEG Group's library does for quality 1 to 100; the nearest ones give the estimate. Other
+encoders (cameras, Photoshop) have other tables: for them it is the quality of the most similar ones.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Both in the zigzag order in which a file stores them.
+# fmt: off
 _LUMA = (
-    *(16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51),
-    *(61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62),
-    *(77, 113, 121, 112, 100, 120, 92, 101, 103, 99),
+    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40,
+    26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61, 60, 57, 51,
+    56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87,
+    95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
 )
-_CHROMA = (
-    *(17, 18, 18, 24, 21, 24, 47, 26, 26, 47, 99, 66, 56, 66, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99),
-    *((99,) * 36),
-)
+# fmt: on
+_CHROMA = (17, 18, 18, 24, 21, 24, 47, 26, 26, 47, 99, 66, 56, 66, *((99,) * 50))
 
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _START_OF_SCAN, _TABLES = 0xDA, 0xDB
@@ -35,7 +35,7 @@ def quantisation_tables(file: BinaryIO) -> dict[int, NDArray[np.int64]]:
         file: A JPEG file, seekable; read from its start.
 
     Returns:
-        For each table number, (64,) divisors in zigzag order. Empty where the file is broken before any table.
+        For each table number, (64,) divisors in zigzag order. Empty where the file has none.
     """
     tables: dict[int, NDArray[np.int64]] = {}
     file.seek(2)

@@ -17,8 +17,8 @@ from unblemish.pictures.tiff_tags import (
     read_header,
 )
 
-# Tags of a TIFF file that tell about the photograph and not about the layout of the file: description, make, model,
-# software, date, artist, host, rating, copyright, the Exif and GPS directories, and the titles that Windows writes.
+# Tags of a TIFF file that tell about the photograph, not about the layout of the file: description, make,
+# model, software, date, artist, host, rating, copyright, Exif and GPS directories, titles by Windows.
 _DESCRIPTIVE = {
     *(0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298, 0x8769, 0x8825),
     *(0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F),
@@ -27,10 +27,10 @@ _LARGEST_EXIF = 65_000  # what fits one JPEG segment, and what libexif reads
 
 
 def tidy_exif(block: bytes) -> bytes:
-    """An EXIF block that fits an upright picture: orientation 1, no preview of the damaged picture.
+    r"""An EXIF block that fits an upright picture: orientation 1, no preview of the damaged picture.
 
     Args:
-        block: With or without the "Exif\\0\\0" prefix.
+        block: With or without the "Exif\0\0" prefix.
 
     Returns:
         The block without the prefix; all else stands where it stood.
@@ -70,7 +70,7 @@ def tidy_xmp(packet: bytes) -> bytes:
 
 
 def icc_channels(profile: bytes) -> int | None:
-    """Colour channels that an ICC profile is for (1, 3 or 4), or None where it is damaged or for something else."""
+    """Colour channels that an ICC profile is for (1, 3 or 4); None where it is damaged or for others."""
     if len(profile) < 128 or profile[36:40] != b"acsp":
         return None
     return {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}.get(profile[16:20])
@@ -95,7 +95,7 @@ def exif_of_tiff(file: BinaryIO) -> bytes | None:
 def put_exif_into_tiff(file: BinaryIO, exif: bytes) -> None:
     """Adds what an EXIF block tells about the photograph to the first directory of a TIFF file.
 
-    The directory is written anew at the end of the file and the header pointed to it; pixels stay where they are.
+    The directory is written anew at the end of the file, the header pointed to it; pixels stay in place.
 
     Args:
         file: A TIFF file of one page, open for reading and writing.

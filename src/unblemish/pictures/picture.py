@@ -13,17 +13,20 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A still picture in host memory, upright, in the sample type of its file.
+    r"""A still picture in host memory, upright, in the sample type of its file.
 
     Attributes:
         pixels: `(H, W, C)`, C-contiguous, C = 1 (gray) or 3 (RGB), uint8, uint16 or float32.
-        format: Key of the format it came from or is to be written as ("png", "jpeg", "tiff", "webp", "bmp", "avif", "heif").
+        format: Key of the format it came from or is to be written as ("png", "jpeg", "tiff", "webp", "bmp",
+            "avif", "heif").
         alpha: `(H, W)` of the same sample type, or None; never touched by restoration.
         icc: ICC profile that `pixels` are in, or None.
-        exif: EXIF block (TIFF structure, without the "Exif\\0\\0" prefix) whose orientation is reset, or None.
+        exif: EXIF block (TIFF structure, without the "Exif\0\0" prefix), its orientation reset, or None.
         xmp: XMP packet, or None.
         jpeg_quality: Quality (1..100) the file was saved with, as its quantisation tables tell, or None.
-        resolution: Pixels per millimetre in x and y, or None where the file states none.
+        lossless: Whether the file was saved without loss in a format that can be lossy (WebP, AVIF).
+        bits: Bits a sample of an AVIF or HEIC file of 10 or 12; `pixels` span the full range all the same.
+        resolution: Pixels per millimetre in x and y; None where the file states none, or 72 an inch.
         notes: What reading had to change, one sentence each, for the user to see.
     """
 
@@ -34,6 +37,8 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     jpeg_quality: int | None = None
+    lossless: bool = False
+    bits: int | None = None
     resolution: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
@@ -66,7 +71,7 @@ class Picture:
         """The same picture with other pixels; everything that surrounds them is kept.
 
         Raises:
-            ValueError: `pixels` have another size while the picture has an alpha channel, or are no valid pixels.
+            ValueError: `pixels` have another size while the picture has alpha, or are no valid pixels.
         """
         return replace(self, pixels=pixels)
 
@@ -82,7 +87,7 @@ def to_float(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def from_float(values: NDArray[np.float32], dtype: np.dtype) -> Pixels:
-    """Float samples back in a file's sample type: clamped and rounded for integers, as they are for floats."""
+    """Float samples in a file's sample type: clamped and rounded for integers, as they are for floats."""
     if dtype == np.float32:
         return values.astype(np.float32, copy=False)
     top = sample_range(dtype)

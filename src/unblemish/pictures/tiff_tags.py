@@ -10,10 +10,27 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 # Bytes of one value of each type, and of the unit whose bytes are swapped between byte orders.
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 _UNITS = _SIZES | {5: 4, 10: 4}
 
-ORIENTATION, EXTRA_SAMPLES = 0x0112, 0x0152
+PHOTOMETRIC, ORIENTATION, EXTRA_SAMPLES = 0x0106, 0x0112, 0x0152
 _LONG, _LONG8 = 4, 16
 _SUBDIRECTORIES = {0x8769, 0x8825, 0xA005}  # Exif, GPS, interoperability
 _LARGEST_VALUE = 1 << 24
@@ -42,7 +59,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """The value of a tag: its type, and its bytes in the byte order of the directory, or a directory of its own.
+    """The value of a tag: its type, and its bytes in the directory's byte order, or a directory of its own.
 
     `at` is where the bytes stand in the file.
     """
@@ -139,7 +156,7 @@ def _read(file: BinaryIO, layout: Layout, offset: int, depth: int) -> tuple[Dire
 
 
 def pack_directory(tags: Directory, layout: Layout, start: int) -> bytes:
-    """A directory, with those below it, as bytes to be put at the even offset `start`; no directory follows it."""
+    """A directory, with those below it, as bytes to be put at the even offset `start`; none follows it."""
     word, entry = layout.word, 20 if layout.big else 12
     code = "Q" if layout.big else "I"
     after = start + (8 if layout.big else 2) + len(tags) * entry + word

@@ -7,8 +7,8 @@ float at a time. Along each axis two neighbouring tiles share `2 * margin + blen
     tile i + 1            |- margin -|--- blend ---|...kept...      (both drawn over the same shared pixels)
 
 so that each tile drops the `margin` next to its inner edges, where it lacks surroundings, and both fade
-into each other over `blend` pixels in between. With `margin >= receptive field` of a network, and tiles that start
-at multiples of its stride, the tiled result is the whole result up to rounding.
+into each other over `blend` pixels in between. With a `margin` of at least the network's receptive field,
+and tiles that start at multiples of its stride, the tiled result is the whole result up to rounding.
 """
 
 from __future__ import annotations

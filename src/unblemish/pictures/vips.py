@@ -1,4 +1,4 @@
-"""libvips, set up for files from strangers: quiet, without its risky loaders, without a cache of old pictures.
+"""libvips, set up for files from strangers: quiet, without risky loaders, without a cache of old pictures.
 
 Import this module inside functions: it loads the native library.
 """

@@ -221,10 +221,13 @@ class Bundle:
         """Builds a network and loads its weights: float32, on the CPU, in evaluation mode.
 
         Raises:
-            BundleError: The file is missing, differs from its checksum, or does not fit the architecture.
+            BundleError: The file is missing or differs from its checksum.
+            NetworkError: The architecture is unknown, or the weights do not fit it.
         """
         from safetensors.torch import load
+
         from unblemish.networks.catalogue import create
+        from unblemish.networks.loading import put_weights
 
         entry = self.entry(name)
         path = self.folder / entry.file
@@ -235,12 +238,7 @@ class Bundle:
         if hashlib.sha256(blob).hexdigest() != entry.sha256:
             raise BundleError(f"{path} differs from its checksum in {_MANIFEST}: fetch the bundle again")
         network = create(entry.architecture, entry.options)
-        try:
-            network.load_state_dict(load(blob))
-        except RuntimeError as error:
-            raise BundleError(
-                f"the weights {path} do not fit the architecture {entry.architecture}: fetch the bundle again"
-            ) from error
+        put_weights(network, load(blob), path)
         return network.eval()
 
 

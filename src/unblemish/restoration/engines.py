@@ -118,9 +118,13 @@ class CompiledEngine(Engine):
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
         compilers = (os.environ.get("CXX"), "g++", "clang++", "cl")
         if device.type == "cpu" and not any(name and shutil.which(name) for name in compilers):
-            raise RestorationError("the engine 'compiled' needs a C++ compiler: install one or choose --engine eager")
+            raise RestorationError(
+                "the engine 'compiled' needs a C++ compiler: install one or choose --engine eager"
+            )
         super().__init__(network, device, dtype)
-        self._compiled = torch.compile(place(network, device, dtype), dynamic=False, options={"freezing": True})
+        self._compiled = torch.compile(
+            place(network, device, dtype), dynamic=False, options={"freezing": True}
+        )
 
     def _forward(self, tiles: Floats) -> Floats:
         return _call(self._compiled, tiles, self.device, self.dtype)
@@ -164,7 +168,7 @@ class OpenVinoEngine(Engine):
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
         runtime = openvino.Core()
-        self._model = runtime.compile_model(_exported(network, runtime.read_model), "CPU", settings)
+        self._model = _exported(network, lambda path: runtime.compile_model(path, "CPU", settings))
 
     def _forward(self, tiles: Floats) -> Floats:
         return np.asarray(self._model(np.ascontiguousarray(tiles))[0], dtype=np.float32)

@@ -20,7 +20,7 @@ _SAFETY = 1.5
 _FLOAT_COPIES = 6
 """Copies of a tile in float32 on its way in and out: samples, input, output, weighted output."""
 
-_LARGEST_TILE = {"cpu": 1024, "mps": 1024, "cuda": 2048}
+_LARGEST_TILE = {"cpu": 768, "mps": 1024, "cuda": 2048}
 """Larger tiles win nothing: from here on the overlaps cost a few per cent, and caches prefer small tiles."""
 
 
@@ -95,7 +95,7 @@ def choose_tile(
         RestorationError: The budget does not hold even the smallest tile.
     """
     strip = 4 * network.channels * network.scale**2 * width  # bytes of a row of float results
-    side = max(_LARGEST_TILE[device.type], 8 * overlap)
+    side = max(_LARGEST_TILE[device.type], 6 * overlap)
     while side > smallest and per_pixel * min(side, width) * side + strip * side > budget:
         side -= 8
     side = max(side, smallest)

@@ -130,7 +130,7 @@ class Restorer:
         repeats = self.engine.repeats
         pixels, notes = self._run(picture.pixels, on_progress)
         if self.engine.repeats > repeats:
-            notes.append(f"{self.engine.repeats - repeats} tiles overflowed and were repeated in float32")
+            notes.append(f"tiles repeated in float32 after an overflow: {self.engine.repeats - repeats}")
         scale = self.network.scale
         return replace(
             picture,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from unblemish.training.errors import TrainingError
+from unblemish.training.recipe import Recipe
 
 FORMAT = 1
 
@@ -19,8 +20,8 @@ FORMAT = 1
 class Checkpoint:
     """Everything a training needs to go on as if it had never stopped.
 
-    The learning rate, the patches, their damage and PyTorch's global generators are set from the seed, the rank and
-    the step number at every step, so the step number stands for the sampler's position and for every generator.
+    Learning rate, patches, their damage and PyTorch's global generators are set at every step from seed, rank
+    and step number, so the step number stands for the sampler's position and for every generator.
 
     Attributes:
         step: Optimiser steps done.
@@ -42,6 +43,12 @@ class Checkpoint:
     seconds: float
     history: list[str]
 
+    @classmethod
+    def start(cls, recipe: Recipe) -> Checkpoint:
+        """The state before the first step."""
+        best = {"gain": -math.inf, "step": 0}
+        return cls(0, recipe.model_dump(mode="json"), {}, {}, {}, best, 0.0, [])
+
     def save(self, path: Path) -> None:
         """Writes the file whole or not at all.
 
@@ -58,7 +65,9 @@ class Checkpoint:
             os.replace(partial, path)
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
-            raise TrainingError(f"{path}: the checkpoint cannot be written ({error}); free space, then --resume") from error
+            raise TrainingError(
+                f"{path}: the checkpoint cannot be written ({_line(error)}); free space, then add --resume"
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -70,10 +79,18 @@ class Checkpoint:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError:
-            raise TrainingError(f"{path}: nothing to resume; start without --resume") from None
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise TrainingError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); start anew") from error
+            raise TrainingError(f"{path}: there is nothing to resume; leave out --resume to start") from None
+        except Exception as error:  # PyTorch's reader fails in many ways on files that are not its own
+            raise TrainingError(
+                f"{path}: not a readable checkpoint ({_line(error)}); train anew in another folder"
+            ) from error
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-            raise TrainingError(f"{path}: not a checkpoint of format {FORMAT}; resume with the version that wrote it")
+            raise TrainingError(
+                f"{path}: not a checkpoint of format {FORMAT}; resume with the version that wrote it"
+            )
         return cls(**content)
 
+
+def _line(error: Exception) -> str:
+    """The first line of an error's message."""
+    return str(error).partition("\n")[0]

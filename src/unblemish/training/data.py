@@ -1,15 +1,17 @@
 """Clean pictures and the patches cut from them.
 
-What a step sees depends only on the seed, the step and the device's rank, never on what came before: a resumed
-training continues with the very patches it would have seen, and no sampler has a position to store.
+What a step sees depends only on the seed, the step and the device's rank, never on what came before: a
+resumed training continues with the very patches it would have seen, and no sampler has a position to store.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -17,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unblemish.pictures.errors import PictureError
-from unblemish.pictures.formats import is_picture_name
-from unblemish.pictures.picture import to_float
+from unblemish.pictures.formats import FORMATS, is_picture_name
+from unblemish.pictures.picture import from_float, to_float
 from unblemish.pictures.reading import read
 from unblemish.training.errors import TrainingError
 
@@ -30,25 +32,31 @@ def find_pictures(folder: Path) -> list[Path]:
     """All pictures below `folder` by their suffix, sorted, hidden ones left out.
 
     Raises:
-        TrainingError: The folder does not exist, cannot be read, or holds no picture.
+        TrainingError: The folder does not exist, it or one below cannot be read, or there is no picture.
     """
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such folder; give one that holds clean pictures (data.folder=...)")
-    try:
-        paths = sorted(p for p in folder.rglob("*") if is_picture_name(p) and not _is_hidden(p, folder))
-    except OSError as error:
-        raise TrainingError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
+    paths = []
+    for parent, below, names in os.walk(folder, onerror=_unreadable):
+        below[:] = [name for name in below if not name.startswith(".")]
+        paths += [Path(parent, name) for name in names if not name.startswith(".")]
+    paths = sorted(path for path in paths if is_picture_name(path))
     if not paths:
-        raise TrainingError(f"{folder}: holds no picture (PNG, JPEG, TIFF, WebP, BMP); put clean photographs there")
+        titles = ", ".join(format.title for format in FORMATS.values())
+        raise TrainingError(f"{folder}: holds no picture ({titles}); put clean photographs there")
     return paths
 
 
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _unreadable(error: OSError) -> NoReturn:
+    raise TrainingError(
+        f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
+    ) from error
 
 
 def hold_out(paths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
-    """Splits off `count` pictures for validation by the hash of their names, so that the split outlives additions.
+    """Splits off `count` pictures for validation: those whose names have the smallest hashes.
+
+    The order of files does not matter; added ones take a place only where their hash is among the smallest.
 
     Returns:
         Training paths and held-out paths.
@@ -73,13 +81,13 @@ def load_rgb(path: Path) -> RGB8:
         PictureError: The file is broken or no picture.
     """
     pixels = read(path).pixels
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(to_float(pixels).clip(0, 1) * 255).astype(np.uint8)
-    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+    rounded = pixels if pixels.dtype == np.uint8 else from_float(to_float(pixels), np.dtype(np.uint8))
+    samples = np.asarray(rounded, np.uint8)
+    return samples if samples.shape[2] == 3 else samples.repeat(3, axis=2)  # (H, W, 3)
 
 
 def to_batch(patches: Sequence[RGB8]) -> Tensor:
-    """Equally sized `(H, W, 3)` uint8 patches as `(B, 3, H, W)` float32 in [0, 1], channels last in memory."""
+    """Equal `(H, W, 3)` uint8 patches as `(B, 3, H, W)` float32 in [0, 1], channels last in memory."""
     stacked = torch.from_numpy(np.stack(patches))  # (B, H, W, 3)
     return stacked.permute(0, 3, 1, 2).float().div_(255)  # (B, 3, H, W)
 
@@ -118,13 +126,15 @@ class PatchSource:
                     self._kept[path] = found
         if not self._usable:
             path, reason = next(iter(self.broken.items()))
-            raise TrainingError(f"none of {len(self.broken)} pictures can be used for training; the first: {path}: {reason}")
+            raise TrainingError(
+                f"none of {len(self.broken)} pictures can be used for training; the first: {path}: {reason}"
+            )
 
     def __len__(self) -> int:
         return len(self._usable)
 
     def batch(self, size: int, generator: np.random.Generator) -> list[RGB8]:
-        """`size` patches `(patch, patch, 3)`, turned and mirrored at random, from pictures drawn with replacement."""
+        """`size` patches `(patch, patch, 3)` of pictures drawn with replacement, turned and mirrored."""
         return [self._patch(generator) for _ in range(size)]
 
     def _patch(self, generator: np.random.Generator) -> RGB8:
@@ -137,7 +147,10 @@ class PatchSource:
 
     def _try_load(self, path: Path) -> list[RGB8] | str:
         try:
-            return self._versions(path) or f"smaller than the {self.patch}-pixel patch; lower data.patch to use it"
+            return (
+                self._versions(path)
+                or f"smaller than the {self.patch}-pixel patch; lower data.patch to use it"
+            )
         except PictureError as error:
             return str(error)
 

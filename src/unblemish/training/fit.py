@@ -1,42 +1,30 @@
-"""The training loop. Devices, precision and several processes come from Lightning Fabric; methods come as Tasks."""
+"""The training loop. Devices, precision and processes come from Lightning Fabric; methods come as Tasks."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from unblemish.networks.base import Network
 from unblemish.networks.loading import save_weights
-from unblemish.training.averaging import WeightAverage
-from unblemish.training.callbacks import Callback
+from unblemish.training.callbacks import Callback, FitResult
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import PatchSource, to_batch
-from unblemish.training.errors import TrainingError
+from unblemish.training.learner import Learner, require_finite
 from unblemish.training.recipe import Recipe
-from unblemish.training.schedule import rate_factor
 from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch, Task
 from unblemish.training.validation import Validation
 
 LAST, BEST, FINAL = "last.ckpt", "best.safetensors", "final.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """How a training ended: steps done, seconds trained in all, best mean gain in dB and the step it came at."""
-
-    steps: int
-    seconds: float
-    best_gain: float
-    best_step: int
+SANITY_BATCHES = 2
 
 
 def fit(
@@ -47,76 +35,67 @@ def fit(
     folder: Path,
     *,
     fabric: Fabric,
-    checkpoint: Checkpoint | None = None,
+    state: Checkpoint,
     callbacks: Sequence[Callback] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
-    """Trains `task` to the recipe's last step, or until `should_stop`, and leaves checkpoint and weights in `folder`.
+    """Trains `task` to the recipe's last step, or until `should_stop`.
 
-    `folder` gets `last.ckpt` (to go on from), `best.safetensors` (averaged weights of the best validation) and, at
-    the last step, `final.safetensors`. 2N steps equal N steps, a resumption and N steps, bit for bit.
+    `folder` gets `last.ckpt` (to go on from), `best.safetensors` (averaged weights of the best validation),
+    and `final.safetensors` at the last step. 2N steps equal N steps, a resumption and N steps, bit for bit.
+
+    Args:
+        recipe: What to do.
+        task: What one step minimises; changed in place.
+        source: Clean patches.
+        validation: Scores the averaged weights; every device computes the same.
+        folder: Exists.
+        fabric: Launched already.
+        state: Where to start: `Checkpoint.start(recipe)` or one that was loaded. It is kept up to date.
+        callbacks: Told of progress on the first device's process.
+        should_stop: Asked after every step; one device's yes stops all, after a save.
 
     Raises:
-        TrainingError: A loss term is not finite, or a file cannot be written. The last checkpoint stays.
+        TrainingError: A number is not finite, or the checkpoint cannot be written. The last checkpoint stays.
+        OSError: Weights cannot be written.
     """
-    average = WeightAverage(task.network, recipe.ema)
-    network = task.network
-    average.network.to(fabric.device)
-    optimiser = torch.optim.AdamW(
-        task.trainable(), recipe.optimiser.rate, recipe.optimiser.betas, weight_decay=recipe.optimiser.weight_decay
-    )
-    state = checkpoint or Checkpoint(0, recipe.model_dump(mode="json"), {}, {}, {}, {"gain": -np.inf, "step": 0}, 0.0, [])
-    if checkpoint:
-        task.load_state_dict(state.task)
-        average.network.load_state_dict(state.average)
-    wrapped, wrapped_optimiser = fabric.setup(torch.compile(task) if recipe.compile else task, optimiser)
-    if checkpoint:
-        optimiser.load_state_dict(state.optimiser)
+    learner = Learner(recipe, task, fabric)
+    if state.step:
+        learner.restore(state)
     synthesis = Synthesis(recipe.degradations.names, recipe.degradations.clean)
-    watchers = callbacks if fabric.is_global_zero else ()
-    started, trained_before = time.monotonic(), state.seconds
-
-    def validate(step: int, batches: int | None = None) -> dict[str, float]:
-        with fabric.autocast():
-            return validation.score(average.network, fabric.device, batches)
-
-    def save(step: int) -> None:
-        state.step, state.seconds = step, trained_before + time.monotonic() - started
-        state.task, state.average = task.state_dict(), average.network.state_dict()
-        state.optimiser = optimiser.state_dict()
-        if fabric.is_global_zero:
-            state.save(folder / LAST)
-        fabric.barrier()
-
-    validate(state.step, batches=2)
-    step = state.step
+    first = fabric.is_global_zero
+    watchers = callbacks if first else ()
+    began = time.monotonic() - state.seconds
+    with fabric.autocast():
+        validation.score(learner.averaged, fabric.device, batches=SANITY_BATCHES)
     for step in range(state.step + 1, recipe.steps + 1):
-        rate = recipe.optimiser.rate * rate_factor(
-            step - 1, steps=recipe.steps, warmup=recipe.optimiser.warmup, floor=recipe.optimiser.floor
-        )
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        batch = draw_batch(recipe, source, synthesis, step, fabric)
-        terms = wrapped(batch)
-        scalars = named_scalars(terms, step)
-        fabric.backward(terms["loss"])
-        fabric.clip_gradients(wrapped, wrapped_optimiser, max_norm=recipe.optimiser.clip, error_if_nonfinite=False)
-        wrapped_optimiser.step()
-        wrapped_optimiser.zero_grad()
-        task.after_step(step)
-        average.update(network, step)
+        terms = learner.learn(draw_batch(recipe, source, synthesis, step, fabric), step)
         for watcher in watchers:
-            watcher.on_step(step, scalars, rate)
-        if step % recipe.validation.every == 0 or step == recipe.steps:
-            _after_validation(state, step, validate(step), average.network, folder, fabric, watchers)
-        stopping = should_stop()
-        if step % recipe.save_every == 0 or step == recipe.steps or stopping:
-            save(step)
+            watcher.on_step(step, terms, learner.rate(step))
+        last = step == recipe.steps
+        if last or step % recipe.validation.every == 0:
+            with fabric.autocast():
+                scores = validation.score(learner.averaged, fabric.device)
+            require_finite(scores, step)
+            best = scores["gain"] > state.best["gain"]
+            if best:
+                state.best = {"gain": scores["gain"], "step": step}
+            if best and first:
+                _save(learner.averaged, folder / BEST, recipe, step)
+            for watcher in watchers:
+                watcher.on_validation(step, scores, best)
+        stopping = _any_device(fabric, should_stop())
+        if last or stopping or step % recipe.save_every == 0:
+            learner.store(state)
+            state.step, state.seconds = step, time.monotonic() - began
+            if first:
+                state.save(folder / LAST)
+            fabric.barrier()
         if stopping:
             break
-    if step == recipe.steps and fabric.is_global_zero:
-        save_weights(average.network, folder / FINAL, {"step": str(step)})
-    return FitResult(step, state.seconds, state.best["gain"], int(state.best["step"]))
+    if first and state.step == recipe.steps:
+        _save(learner.averaged, folder / FINAL, recipe, state.step)
+    return FitResult(state.step, recipe.steps, state.seconds, state.best["gain"], int(state.best["step"]))
 
 
 def step_seed(seed: int, rank: int, step: int) -> int:
@@ -133,36 +112,20 @@ def draw_batch(recipe: Recipe, source: PatchSource, synthesis: Synthesis, step: 
     return Batch(synthesis(clean, seed), clean)
 
 
-def named_scalars(terms: dict[str, Tensor], step: int) -> dict[str, float]:
-    """The scalar terms of a step as numbers.
-
-    Raises:
-        TrainingError: One of them is not finite; the message names it.
-    """
-    names = [name for name, value in terms.items() if value.ndim == 0]
-    values = torch.stack([terms[name].detach().float() for name in names]).tolist()
-    for name, value in zip(names, values, strict=True):
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"step {step}: the term '{name}' is {value}; the last checkpoint is kept. "
-                "Lower optimiser.rate or optimiser.clip and --resume, or train with precision=32-true"
-            )
-    return dict(zip(names, values, strict=True))
+def _any_device(fabric: Fabric, flag: bool) -> bool:
+    """Whether any device's process says yes; all get the same answer."""
+    if fabric.world_size == 1:
+        return flag
+    votes = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
+    return bool(votes)
 
 
-def _after_validation(
-    state: Checkpoint,
-    step: int,
-    scores: dict[str, float],
-    averaged: Network,
-    folder: Path,
-    fabric: Fabric,
-    watchers: Sequence[Callback],
-) -> None:
-    best = scores["gain"] > state.best["gain"]
-    if best:
-        state.best = {"gain": scores["gain"], "step": step}
-        if fabric.is_global_zero:
-            save_weights(averaged, folder / BEST, {"step": str(step)})
-    for watcher in watchers:
-        watcher.on_validation(step, scores, best)
+def _save(network: Network, path: Path, recipe: Recipe, step: int) -> None:
+    """Weights whose header says which network they are for, and where they come from."""
+    part = recipe.network
+    options = json.dumps(part.options)
+    save_weights(
+        network,
+        path,
+        {"network": part.name, "options": options, "purpose": recipe.purpose, "step": str(step)},
+    )

@@ -23,8 +23,8 @@ def charbonnier(output: Tensor, clean: Tensor, smoothing: float = 1e-3) -> Tenso
 def psnr(output: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
     """Negative PSNR over ten: log10 of each picture's mean square error, averaged over the batch.
 
-    `floor` is added to every error so that pictures that are right already (undamaged ones) do not outweigh the rest:
-    1e-5 stands for 50 dB. Used by HINet and NAFNet (Chen et al., 2021 and 2022), there without a floor.
+    `floor` is added to every error so that pictures that are right already (undamaged ones) do not outweigh
+    the rest: 1e-5 stands for 50 dB. HINet and NAFNet (Chen et al., 2021 and 2022) use it without a floor.
     """
     error = (output - clean).square().mean(dim=(1, 2, 3))  # (B,)
     return torch.log10(error + floor).mean()

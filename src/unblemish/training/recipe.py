@@ -1,4 +1,4 @@
-"""Recipe: the typed description of a training run. The YAML file, the command line and this class are one thing."""
+"""Recipe: the typed description of a training run; YAML file, command line and this class are one thing."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ class _Part(BaseModel):
 class NetworkPart(_Part):
     """Which network of the catalogue is trained."""
 
-    name: str
-    options: dict[str, object] = {}
-    start: Path | None = Field(None, description="safetensors weights to start from")
+    name: str = Field(description="of the catalogue")
+    options: dict[str, object] = Field(default={}, description="what differs from the network's defaults")
+    start: Path | None = Field(default=None, description="safetensors weights to start from")
 
 
 class DataPart(_Part):
     """Where clean pictures come from and how patches are cut."""
 
-    folder: Path
-    patch: int = Field(128, ge=8, description="side of the square patches, pixels")
+    folder: Path = Field(description="clean pictures, folders below included")
+    patch: int = Field(default=128, ge=8, description="side of the square patches, pixels")
     scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (1.0,), min_length=1, description="each picture is also used shrunk by these factors"
+        default=(1.0,), min_length=1, description="each picture is also used shrunk by these factors"
     )
-    memory: float = Field(4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again")
+    memory: float = Field(
+        default=4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again"
+    )
 
 
 class DegradationPart(_Part):
     """What damages the patches: one of `names` a patch, or undamaged with probability `clean`."""
 
     names: tuple[str, ...] = Field(min_length=1)
-    clean: float = Field(0.0, ge=0, lt=1)
+    clean: float = Field(default=0.0, ge=0, lt=1)
 
 
 class TaskPart(_Part):
@@ -50,28 +52,28 @@ class TaskPart(_Part):
 class OptimiserPart(_Part):
     """AdamW, linear warm-up, cosine to `floor` times the rate."""
 
-    rate: float = Field(2e-4, gt=0)
+    rate: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(0.0, ge=0)
-    warmup: int = Field(0, ge=0, description="steps")
-    floor: float = Field(0.0, ge=0, le=1)
-    clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    weight_decay: float = Field(default=0.0, ge=0)
+    warmup: int = Field(default=0, ge=0, description="steps")
+    floor: float = Field(default=0.0, ge=0, le=1)
+    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
 
 
 class ValidationPart(_Part):
     """Pictures held out of training, cropped in the middle, each with every degradation once."""
 
-    folder: Path | None = Field(None, description="None holds out pictures of the training folder")
-    pictures: int = Field(16, ge=1)
-    crop: int = Field(192, ge=16, description="side of the square, pixels")
-    every: int = Field(1000, ge=1, description="steps")
+    folder: Path | None = Field(default=None, description="None holds out pictures of the training folder")
+    pictures: int = Field(default=16, ge=1)
+    crop: int = Field(default=192, ge=16, description="side of the square, pixels")
+    every: int = Field(default=1000, ge=1, description="steps")
 
 
 class Recipe(_Part):
     """A training run.
 
     Raises:
-        TrainingError: From `load`, where a key is unknown or a value is not allowed; the message names the key.
+        TrainingError: From `load`, where a key is unknown or a value not allowed; the message names the key.
     """
 
     purpose: str
@@ -82,12 +84,14 @@ class Recipe(_Part):
     optimiser: OptimiserPart = OptimiserPart()
     validation: ValidationPart = ValidationPart()
     steps: int = Field(ge=1)
-    batch: int = Field(8, ge=1, description="patches a step on each device")
-    ema: float = Field(0.999, ge=0, lt=1, description="weight of the old average in the averaged weights; 0 is none")
+    batch: int = Field(default=8, ge=1, description="patches a step on each device")
+    ema: float = Field(
+        default=0.999, ge=0, lt=1, description="weight of the old average in the averaged weights; 0 is none"
+    )
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
-    compile: bool = Field(False, description="torch.compile the task")
-    save_every: int = Field(500, ge=1, description="steps between checkpoints")
-    seed: int = Field(0, ge=0)
+    compile: bool = Field(default=False, description="torch.compile the task")
+    save_every: int = Field(default=500, ge=1, description="steps between checkpoints")
+    seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _warm_up_ends_in_time(self) -> Recipe:
@@ -95,17 +99,33 @@ class Recipe(_Part):
             raise ValueError(f"optimiser.warmup ({self.optimiser.warmup}) must be below steps ({self.steps})")
         return self
 
+    def flat(self) -> dict[str, object]:
+        """All values as plain data by their dotted keys, such as "optimiser.rate"."""
+        values: dict[str, object] = {}
+        for key, value in self.model_dump(mode="json").items():
+            part = isinstance(getattr(self, key), _Part)
+            values |= {f"{key}.{inner}": v for inner, v in value.items()} if part else {key: value}
+        return values
+
     @classmethod
     def load(cls, path: Path, overrides: list[str] | None = None) -> Recipe:
         """Reads a YAML file and applies `key=value` pairs, with dots into parts: `optimiser.rate=1e-4`."""
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise TrainingError(f"{path}: cannot read the recipe ({error.strerror}); check the path") from error
+            raise TrainingError(
+                f"{path}: cannot read the recipe ({error.strerror}); check the path"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise TrainingError(f"{path}: is no text file; give a recipe in YAML, see recipes/") from error
         except yaml.YAMLError as error:
-            raise TrainingError(f"{path}: not valid YAML ({' '.join(str(error).split())}); mend that line") from error
+            raise TrainingError(
+                f"{path}: not valid YAML ({' '.join(str(error).split())}); mend that line"
+            ) from error
         if not isinstance(content, dict):
-            raise TrainingError(f"{path}: a recipe is a list of 'key: value' lines; see recipes/ for examples")
+            raise TrainingError(
+                f"{path}: a recipe is a list of 'key: value' lines; see recipes/ for examples"
+            )
         for pair in overrides or []:
             _override(content, pair)
         return cls.parse(content, str(path))
@@ -117,26 +137,32 @@ class Recipe(_Part):
             return cls.model_validate(content)
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(str(part) for part in issue['loc']) or 'recipe'}: {issue['msg']}" for issue in error.errors()
+                f"{'.'.join(str(part) for part in issue['loc']) or 'recipe'}: {issue['msg']}"
+                for issue in error.errors()
             )
             raise TrainingError(f"{name}: {problems}; the keys are described in docs/training.md") from error
 
 
 def _override(content: dict[str, object], pair: str) -> None:
     key, equals, value = pair.partition("=")
-    if not equals or not key:
-        raise TrainingError(f"'{pair}' is not of the form key=value, such as optimiser.rate=1e-4")
+    if not equals or not all(key.split(".")):
+        raise TrainingError(f"'{pair}' is not of the form key=value, such as optimiser.rate=1e-4; mend it")
     *parents, last = key.split(".")
     part = content
     for parent in parents:
         inner = part.setdefault(parent, {})
         if not isinstance(inner, dict):
-            raise TrainingError(f"'{pair}': {parent} holds a value, not a part with keys of its own")
+            raise TrainingError(
+                f"'{pair}': {parent} is a value without keys of its own; see docs/training.md"
+            )
         part = inner
-    part[last] = _scalar(value)
+    try:
+        part[last] = _value(value)
+    except yaml.YAMLError as error:
+        raise TrainingError(f"'{pair}': the value is not valid YAML; write lists as [1.0,0.5]") from error
 
 
-def _scalar(text: str) -> object:
+def _value(text: str) -> object:
     """A YAML value; YAML 1.1 reads `1e-4` as text, which nobody means here."""
     value = yaml.safe_load(text)
     if isinstance(value, str):

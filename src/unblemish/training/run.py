@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,18 +18,28 @@ from lightning_fabric import Fabric
 from unblemish.evaluation.provenance import provenance
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights
-from unblemish.training.callbacks import Callback, Journal
+from unblemish.training.callbacks import Callback, FitResult, Journal
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import PatchSource, find_pictures, hold_out
 from unblemish.training.errors import TrainingError
-from unblemish.training.fit import LAST, FitResult, fit
+from unblemish.training.fit import LAST, fit
 from unblemish.training.recipe import Recipe
 from unblemish.training.task import RestorationTask, Task
 from unblemish.training.validation import Validation
 
-LOG = logging.getLogger(__name__)
-MAY_CHANGE = {"purpose", "steps", "save_every", "validation", "compile"}
-"""Keys of a recipe that may differ when a training is resumed; all others would make it another training."""
+DESCRIPTION = "training.yaml"
+FIXED = (
+    *(
+        "network.name",
+        "network.options",
+        "data.patch",
+        "data.scales",
+        "degradations.names",
+        "degradations.clean",
+    ),
+    *("task.loss", "validation.folder", "validation.pictures", "batch", "ema", "seed"),
+)
+"""Keys of a recipe that must stay when a training is resumed; other values would make it another training."""
 
 
 def train(
@@ -38,67 +50,89 @@ def train(
     devices: int | str = 1,
     accelerator: str = "auto",
     callbacks: Sequence[Callback] = (),
+    command: Sequence[str] = ("unblemish.training.run.train",),
 ) -> FitResult:
     """Carries out a recipe; results stand in `folder` (see `fit`), with the resolved recipe and where it ran.
+
+    With several devices this process starts the others by running the program's command line again.
 
     Args:
         recipe: What to train.
         folder: Made if missing.
         resume: Go on from `folder/last.ckpt`.
-        devices: How many devices of the accelerator, as Lightning Fabric takes it.
+        devices: How many devices of the accelerator, or "auto" for all.
         accelerator: "auto" takes a GPU where there is one; "cpu", "cuda", "mps".
         callbacks: Told of progress besides the journal.
+        command: Words of the command line, for the records.
 
     Raises:
         TrainingError: The folder holds another training, the data cannot be used, or the training failed.
     """
-    checkpoint = _checkpoint(recipe, folder, resume)
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
-    fabric.launch()
-    fabric.seed_everything(recipe.seed, verbose=False)
-    task = build_task(recipe)
+    state = _open(recipe, folder, resume)
+    fabric = _launch(recipe, devices, accelerator)
+    task = build_task(recipe, use_start=not resume)
     source, validation = load_data(recipe)
-    facts = _facts(recipe, task, source, fabric)
-    if checkpoint:
-        checkpoint.recipe = recipe.model_dump(mode="json")
-    if fabric.is_global_zero:
-        _describe(recipe, folder, facts)
+    facts = _facts(task, source, validation, fabric)
     watchers = [Journal(folder), *callbacks] if fabric.is_global_zero else []
-    for watcher in watchers:
-        watcher.on_start(checkpoint.step if checkpoint else 0, recipe.steps, facts)
+    result = None
     try:
+        if fabric.is_global_zero:
+            _describe(recipe, folder, state, facts, command)
+        for watcher in watchers:
+            watcher.on_start(state.step, recipe.steps, facts)
         with stop_on_signal() as asked:
-            return fit(
+            result = fit(
                 recipe, task, source, validation, folder,
-                fabric=fabric, checkpoint=checkpoint, callbacks=watchers, should_stop=asked.is_set,
+                fabric=fabric, state=state, callbacks=watchers, should_stop=asked.is_set,
             )  # fmt: skip
+        return result
+    except OSError as error:
+        raise TrainingError(
+            f"{folder}: cannot be written ({error.strerror or error}); free space there or check its "
+            "permissions, then add --resume"
+        ) from error
     finally:
         for watcher in watchers:
-            watcher.on_end()
+            watcher.on_end(result)
 
 
-def build_task(recipe: Recipe) -> Task:
-    """The network of the recipe, with its starting weights, in the task of the recipe."""
+def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
+    """The network of the recipe, with its starting weights if `use_start`, in the task of the recipe.
+
+    Raises:
+        TrainingError: The network changes the size of pictures.
+        NetworkError: The network, its options or its weights are not right.
+    """
     network = create(recipe.network.name, recipe.network.options)
-    if recipe.network.start:
+    if network.scale != 1:
+        raise TrainingError(
+            f"network {recipe.network.name} enlarges pictures {network.scale} times, but training wants "
+            "their size kept; choose another network.name"
+        )
+    if recipe.network.start and use_start:
         load_weights(network, recipe.network.start)
     return RestorationTask(network, recipe.task.loss)
 
 
 def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
-    """Training patches and validation crops; pictures that cannot be used are logged one by one."""
+    """Training patches and validation crops; what cannot be used is in the `broken` of each.
+
+    Raises:
+        TrainingError: A folder, or all that it holds, cannot be used.
+    """
     paths = find_pictures(recipe.data.folder)
     if recipe.validation.folder:
         held_out = find_pictures(recipe.validation.folder)[: recipe.validation.pictures]
+        apart = {path.resolve() for path in held_out}
+        paths = [path for path in paths if path.resolve() not in apart]
     else:
         paths, held_out = hold_out(paths, recipe.validation.pictures)
-    source = PatchSource(
-        paths, patch=recipe.data.patch, scales=recipe.data.scales, memory=int(recipe.data.memory * 1e9)
-    )
-    for path, reason in source.broken.items():
-        LOG.warning("skipped: %s: %s", path, reason)
+    # Validation first: it is quick, and names unknown degradations before all pictures are read.
     validation = Validation(
         held_out, crop=recipe.validation.crop, names=recipe.degradations.names, seed=recipe.seed
+    )
+    source = PatchSource(
+        paths, patch=recipe.data.patch, scales=recipe.data.scales, memory=int(recipe.data.memory * 1e9)
     )
     return source, validation
 
@@ -114,7 +148,7 @@ def stop_on_signal() -> Iterator[threading.Event]:
         yield asked
         return
     wanted = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in wanted}
+    before = {int(number): signal.getsignal(number) for number in wanted}
 
     def ask(number: int, _: object) -> None:
         asked.set()
@@ -129,40 +163,86 @@ def stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _checkpoint(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint | None:
+def _open(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint:
+    """The state to start from; what changed in the recipe since then goes into its history."""
     path = folder / LAST
     if not resume:
         if path.exists():
-            raise TrainingError(f"{folder}: holds a training already; add --resume to go on, or choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        return None
-    checkpoint = Checkpoint.load(path)
-    now = recipe.model_dump(mode="json")
-    other = sorted(key for key in now if key not in MAY_CHANGE and now[key] != checkpoint.recipe.get(key))
-    if other:
+            raise TrainingError(
+                f"{folder}: holds a training already; add --resume to go on, or choose another folder"
+            )
+        _make(folder)
+        return Checkpoint.start(recipe)
+    state = Checkpoint.load(path)
+    before, now = Recipe.parse(state.recipe, str(path)).flat(), recipe.flat()
+    changed = [key for key in now if now[key] != before[key]]
+    if fixed := [key for key in changed if key in FIXED]:
         raise TrainingError(
-            f"{path}: was trained with another recipe ({', '.join(other)} differ); give the same one, or train anew "
-            "in another folder with network.start"
+            f"{path}: was trained with another recipe ({', '.join(fixed)} differ); give the same one, or "
+            "train anew in another folder with network.start"
         )
-    if checkpoint.step >= recipe.steps:
-        raise TrainingError(f"{path}: all {checkpoint.step} steps are done; give more with steps=N to go on")
-    return checkpoint
+    if state.step >= recipe.steps:
+        raise TrainingError(f"{path}: all {state.step} steps are done; give more with steps=N to go on")
+    if "validation.crop" in changed:
+        state.best = Checkpoint.start(recipe).best  # scores on other crops do not compare
+    state.recipe = recipe.model_dump(mode="json")
+    state.history += [f"step {state.step}: {key} changed from {before[key]} to {now[key]}" for key in changed]
+    return state
 
 
-def _facts(recipe: Recipe, task: Task, source: PatchSource, fabric: Fabric) -> dict[str, Any]:
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{folder}: cannot be made ({error.strerror}); choose another folder with --output"
+        ) from error
+
+
+def _launch(recipe: Recipe, devices: int | str, accelerator: str) -> Fabric:
+    """A Fabric whose processes run, with equal seeds; the library tells the user nothing but warnings."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise TrainingError(
+            f"devices={devices} of accelerator={accelerator} cannot be had: {reason}"
+        ) from error
+    fabric.launch()
+    fabric.seed_everything(recipe.seed, verbose=False)
+    return fabric
+
+
+def _facts(task: Task, source: PatchSource, validation: Validation, fabric: Fabric) -> dict[str, Any]:
+    """What is found out at the start: for the journal, the console and the description."""
     return {
         "device": str(fabric.device),
         "devices": fabric.world_size,
         "parameters": task.network.parameter_count,
         "pictures": len(source),
-        "broken": {str(path): reason for path, reason in source.broken.items()},
+        "protocol": str(validation.protocol),
+        "broken": {str(path): reason for path, reason in (validation.broken | source.broken).items()},
     }
 
 
-def _describe(recipe: Recipe, folder: Path, facts: dict[str, Any]) -> None:
+def _describe(
+    recipe: Recipe, folder: Path, state: Checkpoint, facts: dict[str, Any], command: Sequence[str]
+) -> None:
+    """Adds this start to the history, and writes what is trained how and where beside the checkpoint."""
+    record = provenance(command=shlex.join(command), seeds=[recipe.seed], seconds=state.seconds)
+    revision = record["revision"] or {"commit": "unknown", "dirty": False}
+    commit = revision["commit"] + (" with changes" if revision["dirty"] else "")
+    state.history.append(
+        f"step {state.step}: started {record['date']}, revision {commit}, "
+        f"torch {record['versions']['torch']}, {facts['devices']} x {facts['device']}: {record['command']}"
+    )
     content = {
         "recipe": recipe.model_dump(mode="json"),
         "facts": facts,
-        "provenance": provenance(command=f"unblemish train {recipe.purpose}", seeds=[recipe.seed], seconds=0.0),
+        "provenance": record,
+        "history": state.history,
     }
-    (folder / "training.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    partial = folder / f".{DESCRIPTION}.partial"
+    partial.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    os.replace(partial, folder / DESCRIPTION)

@@ -6,7 +6,7 @@ import math
 
 
 def rate_factor(step: int, *, steps: int, warmup: int, floor: float) -> float:
-    """Factor on the base rate for step number `step` (from 0): linear warm-up, then a cosine from 1 to `floor`."""
+    """Factor on the base rate for step number `step` (from 0): linear warm-up, cosine from 1 to `floor`."""
     if step < warmup:
         return (step + 1) / warmup
     progress = min(1.0, (step - warmup) / max(1, steps - warmup))

@@ -22,8 +22,8 @@ class Batch(NamedTuple):
 class Task(nn.Module, ABC):
     """One training objective around a network.
 
-    A Task is a module so that its state (averaged copies, discriminators) is moved, wrapped for several devices and
-    kept in checkpoints with the network. `forward` is `step`, since that is what wrappers call.
+    A Task is a module so that its state (averaged copies, discriminators) is moved, wrapped for several
+    devices and kept in checkpoints with the network. `forward` is `step`, since that is what wrappers call.
     """
 
     network: Network
@@ -38,7 +38,7 @@ class Task(nn.Module, ABC):
         """Computes one step's objective.
 
         Returns:
-            "loss": scalar to minimise; "output": `(B, 3, H, W)` float32; any further entry is a scalar term to log.
+            "loss": scalar to minimise; "output": `(B, 3, H, W)` float32; further entries: scalars to log.
         """
 
     def after_step(self, step: int) -> None:

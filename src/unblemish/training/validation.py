@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -12,33 +12,43 @@ from torch import Tensor, nn
 from unblemish.degradations.catalogue import create
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.evaluation.metrics import psnr
+from unblemish.evaluation.protocol import preset
 from unblemish.pictures.errors import PictureError
-from unblemish.training.data import load_rgb, to_batch
+from unblemish.training.data import RGB8, load_rgb, to_batch
 from unblemish.training.errors import TrainingError
 
-LOG = logging.getLogger(__name__)
 CLEAN = "clean"
+BATCH = 8
 
 
 class Validation:
-    """RGB PSNR of a network on fixed damaged crops, by degradation; undamaged ones are listed as "clean".
+    """PSNR of a network on fixed damaged crops, by degradation; undamaged ones are listed as "clean".
 
     Args:
-        paths: Pictures to crop; broken or too small ones are left out with a warning in the log.
+        paths: Pictures to crop.
         crop: Side of the central square, pixels.
         names: Degradations of the catalogue; each picture gets parameters drawn from its published ranges.
         seed: Of the damage.
+
+    Attributes:
+        broken: Files that are left out, with the reason.
+        protocol: How scores are computed.
+
+    Raises:
+        TrainingError: No picture can be used.
     """
 
     def __init__(self, paths: Sequence[Path], *, crop: int, names: Sequence[str], seed: int) -> None:
-        self.clean = to_batch(_crops(paths, crop))  # (N, 3, crop, crop)
-        self.degraded: dict[str, Tensor] = {CLEAN: self.clean}
+        self.broken: dict[Path, str] = {}
+        self.clean = to_batch(self._crops(paths, crop))  # (N, 3, crop, crop)
+        self.protocol = preset("rgb").on(f"{len(self.clean)} held-out pictures, central {crop} x {crop} px")
+        self.degraded: dict[str, Tensor] = {}
         for number, name in enumerate(names):
             degradation = create(name)
             generator = torch.Generator().manual_seed(seed * 1009 + number)
             parameters = degradation.sample(len(self.clean), generator)
             self.degraded[name] = quantise_8bit(degradation.apply(self.clean, parameters, generator))
-        self.input_psnr = {name: _mean_psnr(x, self.clean) for name, x in self.degraded.items() if name != CLEAN}
+        self._before = {name: self._psnr(x, self.clean) for name, x in self.degraded.items()}
 
     @torch.no_grad()
     def score(self, network: nn.Module, device: torch.device, batches: int | None = None) -> dict[str, float]:
@@ -47,33 +57,43 @@ class Validation:
         Args:
             network: Maps `(B, 3, H, W)` to the same; run under the autocast of the caller.
             device: Where the network is.
-            batches: Only this many batches of each degradation (for a quick check); None for all.
+            batches: Only this many batches in all, which start with the first degradation; None for all.
         """
-        scores: dict[str, float] = {}
-        for name, degraded in self.degraded.items():
-            limit = None if batches is None else batches * 8
-            outputs = [network(part.to(device)).float().cpu() for part in degraded[:limit].split(8)]
-            restored = quantise_8bit(torch.cat(outputs))
-            scores[name] = _mean_psnr(restored, self.clean[:limit])
-        gains = [scores[name] - before for name, before in self.input_psnr.items()]
-        return {**scores, "gain": sum(gains) / len(gains)}
+        found: dict[str, list[Tensor]] = {}
+        for name, rows, damaged in islice(self._batches(), batches):
+            restored = network(damaged.to(device)).float().cpu()
+            found.setdefault(name, []).append(self._psnr(restored, self.clean[rows]))
+        after = {name: torch.cat(parts) for name, parts in found.items()}
+        gains = [(x - self._before[name][: len(x)]).mean() for name, x in after.items() if name != CLEAN]
+        return {name: float(x.mean()) for name, x in after.items()} | {"gain": float(sum(gains)) / len(gains)}
 
+    def _batches(self) -> Iterator[tuple[str, slice, Tensor]]:
+        """Name, rows and damaged pictures `(B, 3, crop, crop)` of every batch."""
+        for name, pictures in [*self.degraded.items(), (CLEAN, self.clean)]:
+            for start in range(0, len(pictures), BATCH):
+                rows = slice(start, start + BATCH)
+                yield name, rows, pictures[rows]
 
-def _mean_psnr(x: Tensor, y: Tensor) -> float:
-    return float(psnr(x, y).clamp(max=60).mean())
+    def _psnr(self, x: Tensor, y: Tensor) -> Tensor:
+        prepare = self.protocol.prepare
+        return psnr(prepare(x), prepare(y)).clamp(max=self.protocol.psnr_ceiling)
 
-
-def _crops(paths: Sequence[Path], crop: int) -> list:
-    crops = []
-    for path in paths:
-        try:
-            pixels = load_rgb(path)
-        except PictureError as error:
-            LOG.warning("left out of validation: %s", error)
-            continue
-        top, left = ((side - crop) // 2 for side in pixels.shape[:2])
-        if min(top, left) >= 0:
-            crops.append(pixels[top : top + crop, left : left + crop])
-    if not crops:
-        raise TrainingError(f"no validation picture can be read and is at least {crop} pixels wide and high")
-    return crops
+    def _crops(self, paths: Sequence[Path], crop: int) -> list[RGB8]:
+        crops = []
+        for path in paths:
+            try:
+                pixels = load_rgb(path)
+            except PictureError as error:
+                self.broken[path] = str(error)
+                continue
+            top, left = ((side - crop) // 2 for side in pixels.shape[:2])
+            if min(top, left) >= 0:
+                crops.append(pixels[top : top + crop, left : left + crop])
+            else:
+                self.broken[path] = f"smaller than the {crop}-pixel crop; lower validation.crop to use it"
+        if not crops:
+            raise TrainingError(
+                f"no validation picture can be read and is at least {crop} pixels wide and high; "
+                "lower validation.crop or give a validation.folder"
+            )
+        return crops

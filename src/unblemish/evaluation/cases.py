@@ -1,0 +1,268 @@
+"""What is scored: sets of damaged pictures with their clean originals.
+
+A set reads and damages one picture at a time. The damage of a picture is seeded by the seed, the
+degradation's name and the picture's path below the folder: it stays the same whatever the order, the count or
+the machine's speed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unblemish.degradations.base import Degradation
+from unblemish.degradations.quantisation import quantise_8bit
+from unblemish.errors import UserError
+from unblemish.evaluation.errors import EvaluationError
+from unblemish.pictures.formats import is_picture_name
+from unblemish.pictures.picture import to_float
+from unblemish.pictures.reading import read
+
+CLEAN = "clean"
+"""Kind of the set whose pictures are left undamaged; averages over degradations leave it out."""
+
+PAIR_FOLDERS = (
+    ("hazy", "clear"),
+    ("input", "target"),
+    ("damaged", "clean"),
+    ("degraded", "clean"),
+    ("rain", "norain"),
+)
+"""Names of the two subfolders, damaged and clean, that `PairedFolder.below` knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One picture to restore.
+
+    Attributes:
+        name: Path below the folder, with forward slashes.
+        damaged: `(1, 3, H, W)` float32, [0, 1].
+        clean: The same shape.
+    """
+
+    name: str
+    damaged: Tensor
+    clean: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A picture that cannot be scored, and why."""
+
+    name: str
+    reason: str
+
+
+class CaseSet(ABC):
+    """Damaged pictures of one kind, read anew at each iteration.
+
+    Attributes:
+        name: Unique within a table.
+        title: What tables call it.
+        kind: Name of the degradation, which decides which classical tools apply; CLEAN for none.
+        source: The folder, by its last two names.
+        damage: How the damage was made, in words.
+    """
+
+    name: str
+    title: str
+    kind: str
+    source: str
+    damage: str
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of pictures, the unusable ones included."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Case | Unusable]:
+        """The pictures in the order of their names."""
+
+
+class DegradedFolder(CaseSet):
+    """Clean pictures, each damaged by a degradation or a blend, and rounded to 8 bit as a file would be.
+
+    Args:
+        folder: Clean pictures, searched recursively.
+        degradation: What damages them; None leaves them clean, to see how well a method leaves them alone.
+        values: Parameters that differ from the published defaults; not together with `sampled`.
+        sampled: Draw the parameters of each picture from the published ranges.
+        seed: Of the parameters and the noise.
+        limit: Score only the first so many pictures in the order of their names.
+
+    Raises:
+        EvaluationError: There is no such folder, or no picture in it.
+        ValueError: A parameter is not known or not allowed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        degradation: Degradation | None,
+        *,
+        values: Mapping[str, float | str] | None = None,
+        sampled: bool = False,
+        seed: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        values = dict(values or {})
+        if sampled and values:
+            raise ValueError("parameters are either drawn or given, not both")
+        self.source = _label(folder)
+        self._folder, self._degradation, self._values, self._sampled, self._seed = (
+            folder,
+            degradation,
+            values,
+            sampled,
+            seed,
+        )
+        self._paths = find_pictures(folder)[:limit]
+        given = ",".join(f"{key}={value}" for key, value in values.items())
+        self.kind = CLEAN if degradation is None else degradation.name
+        self.name = f"{self.kind}:{given}" if given else self.kind
+        self.title = "Clean" if degradation is None else degradation.title + (f" ({given})" if given else "")
+        self.damage = self._describe()
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Case | Unusable]:
+        for path in self._paths:
+            name = path.relative_to(self._folder).as_posix()
+            try:
+                clean = load_rgb(path)
+                yield Case(name, self._damaged(name, clean), clean)
+            except UserError as error:
+                yield Unusable(name, str(error))
+
+    def _damaged(self, name: str, clean: Tensor) -> Tensor:
+        if self._degradation is None:
+            return clean
+        digest = hashlib.sha256(f"{self._seed}:{self.kind}:{name}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        draw = self._degradation
+        parameters = draw.sample(1, generator) if self._sampled else draw.fixed(1, **self._values)
+        return quantise_8bit(self._degradation.apply(clean, parameters, generator))
+
+    def _describe(self) -> str:
+        if self._degradation is None:
+            return "none"
+        if self._sampled:
+            return f"drawn from the published ranges, seed {self._seed}"
+        fixed = self._degradation.fixed(1, **self._values)
+        choices = {key: spec.choices for key, spec in self._degradation.specs.items()}
+        listed = [
+            f"{key}={choices[key][int(value)] if choices[key] else f'{float(value):g}'}"
+            for key, value in fixed.items()
+        ]
+        return ", ".join([*listed, f"seed {self._seed}"])
+
+
+class PairedFolder(CaseSet):
+    """Damaged pictures and their clean originals in two folders, paired by path, whatever the suffix.
+
+    Args:
+        damaged: Folder of the damaged pictures, searched recursively.
+        clean: Folder of the originals.
+        name: Name and kind of the damage, such as "haze".
+        limit: Score only the first so many pictures in the order of their names.
+
+    Raises:
+        EvaluationError: A folder is missing or empty, or no two names agree.
+    """
+
+    def __init__(self, damaged: Path, clean: Path, *, name: str = "pairs", limit: int | None = None) -> None:
+        self.name = self.kind = name
+        self.title = name.replace("_", " ").capitalize()
+        self.source = _label(damaged.parent if damaged.parent == clean.parent else damaged)
+        self.damage = "as found in the files"
+        self._damaged = _by_stem(damaged)
+        self._clean = _by_stem(clean)
+        if not self._damaged.keys() & self._clean.keys():
+            raise EvaluationError(
+                f"{damaged} and {clean} share no picture name; name both files of a pair alike"
+            )
+        self._stems = sorted(self._damaged)[:limit]
+
+    @classmethod
+    def below(cls, folder: Path, *, name: str = "pairs", limit: int | None = None) -> PairedFolder:
+        """The pairs in two subfolders with well-known names, such as hazy and clear.
+
+        Raises:
+            EvaluationError: There are no such subfolders; or as for the class.
+        """
+        for damaged, clean in PAIR_FOLDERS:
+            if (folder / damaged).is_dir() and (folder / clean).is_dir():
+                return cls(folder / damaged, folder / clean, name=name, limit=limit)
+        known = "; ".join(" and ".join(pair) for pair in PAIR_FOLDERS)
+        raise EvaluationError(f"{folder}: holds no pair of subfolders; name them {known}")
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def __iter__(self) -> Iterator[Case | Unusable]:
+        for stem in self._stems:
+            try:
+                yield self._case(stem)
+            except UserError as error:
+                yield Unusable(stem, str(error))
+
+    def _case(self, stem: str) -> Case:
+        if stem not in self._clean:
+            raise EvaluationError(f"{self._damaged[stem]}: has no clean original of the same name; add it")
+        damaged, clean = load_rgb(self._damaged[stem]), load_rgb(self._clean[stem])
+        if damaged.shape != clean.shape:
+            sizes = " and ".join(f"{x.shape[3]} x {x.shape[2]}" for x in (damaged, clean))
+            raise EvaluationError(
+                f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them"
+            )
+        return Case(stem, damaged, clean)
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All pictures below a folder by their suffix, sorted; hidden ones are left out.
+
+    Raises:
+        EvaluationError: The folder does not exist, or holds no picture.
+    """
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder}: no such folder; give one that holds pictures")
+    inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
+    paths = sorted(
+        p
+        for p, below in inside
+        if is_picture_name(p) and not any(part.startswith(".") for part in below.parts)
+    )
+    if not paths:
+        raise EvaluationError(
+            f"{folder}: holds no picture (PNG, JPEG, TIFF, WebP, BMP); give a folder that does"
+        )
+    return paths
+
+
+def load_rgb(path: Path) -> Tensor:
+    """A picture as `(1, 3, H, W)` float32 in [0, 1]; gray is repeated, alpha and colour profile are ignored.
+
+    Raises:
+        PictureError: The file is broken or no picture.
+    """
+    pixels = to_float(read(path).pixels).clip(0.0, 1.0)  # (H, W, C)
+    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]  # (1, 3, H, W)
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_pictures(folder)}
+
+
+def _label(folder: Path) -> str:
+    """The last two names of a folder: enough to know it by, without where this machine keeps it."""
+    return "/".join(folder.resolve().parts[-2:]).lstrip("/")

@@ -1,0 +1,1 @@
+"""Architectures, one a file, and their weight files. Start at `catalogue.create`."""

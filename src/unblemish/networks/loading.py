@@ -1,0 +1,171 @@
+"""Weight files: our own are safetensors, those of others are read without running any code of theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from unblemish.networks.errors import NetworkError
+
+WRAPPERS = ("params_ema", "params", "state_dict", "model")
+"""Keys under which training programs put the weights, the first that is there is taken."""
+
+_LISTED = 3
+"""Names of a kind that an error lists before it only counts."""
+
+
+def save_weights(
+    network: nn.Module, path: str | Path, metadata: Mapping[str, str], dtype: torch.dtype | None = None
+) -> None:
+    """Writes weights and buffers as safetensors; an older file stays until the new one is complete.
+
+    Args:
+        network: Not changed.
+        path: Where to, in an existing folder.
+        metadata: Stored in the file's header.
+        dtype: Number format of floating-point weights in the file, as `torch.float16`; None keeps theirs.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    weights = {}
+    for key, value in network.state_dict().items():
+        kept = value.detach().to("cpu", dtype if value.is_floating_point() else None)
+        weights[key] = kept.contiguous()  # safetensors knows no channels_last
+    _write_atomically(Path(path), save(weights, dict(metadata)))
+
+
+def load_weights(network: nn.Module, path: str | Path) -> None:
+    """Fills a network from a safetensors file; its dtype, device and memory format stay as they are.
+
+    Raises:
+        NetworkError: The file cannot be read or does not fit; the network is then unchanged.
+    """
+    path = _existing(path)
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise NetworkError(
+            f"{path}: is damaged or no safetensors file ({_line(error)}); give one of `unblemish train`"
+        ) from error
+    put_weights(network, weights, path)
+
+
+def put_weights(network: nn.Module, weights: Mapping[str, Tensor], origin: str | Path) -> None:
+    """Fills a network with named tensors, all of them and no others.
+
+    Args:
+        network: Changed in place, only if everything fits.
+        weights: By the names of `network.state_dict()`, of any floating dtype.
+        origin: Where they come from, for the error.
+
+    Raises:
+        NetworkError: A tensor is missing, unexpected, or of another shape; the message lists them.
+    """
+    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    complaints = {
+        "missing": [key for key in wanted if key not in weights],
+        "unexpected": [key for key in weights if key not in wanted],
+        "of another shape": [
+            f"{key} {tuple(weights[key].shape)} instead of {shape}"
+            for key, shape in wanted.items()
+            if key in weights and tuple(weights[key].shape) != shape
+        ],
+    }
+    listed = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in complaints.items() if keys)
+    if listed:
+        raise NetworkError(
+            f"{origin}: does not fit {type(network).__name__} ({listed}); "
+            "give the network and the options that it was saved from"
+        )
+    network.load_state_dict(dict(weights))
+
+
+def read_foreign(path: str | Path) -> dict[str, Tensor]:
+    """Reads the weights of a PyTorch checkpoint (.pth, .pt, .ckpt) that another program wrote.
+
+    Weights inside an entry of `WRAPPERS` are taken out of it, and the prefix that data-parallel training
+    adds is taken off their names. No code from the file is run.
+
+    Returns:
+        Tensors by name, on the CPU.
+
+    Raises:
+        NetworkError: The file cannot be read, would run code, or holds no weights.
+    """
+    path = _existing(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats of the file that the user cannot change
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise NetworkError(
+            f"{path}: is refused because it holds more than tensors, and reading that can run harmful code; "
+            "save its state dict as safetensors with the program that wrote it"
+        ) from error
+    except Exception as error:  # PyTorch's reader fails in many ways on files that are not its own
+        raise NetworkError(
+            f"{path}: is damaged or no PyTorch checkpoint ({_line(error)}); fetch it again"
+        ) from error
+    while isinstance(content, dict) and (
+        found := [key for key in WRAPPERS if isinstance(content.get(key), dict)]
+    ):
+        content = content[found[0]]
+    pairs = content.items() if isinstance(content, dict) else ()
+    if not pairs or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in pairs):
+        raise NetworkError(
+            f"{path}: holds no weights at its top nor under {', '.join(WRAPPERS)}; "
+            "save its state dict on its own"
+        )
+    prefix = "module." if all(key.startswith("module.") for key, _ in pairs) else ""
+    return {key.removeprefix(prefix): value for key, value in pairs}
+
+
+def sha256(path: str | Path) -> str:
+    """Checksum of a file, 64 hexadecimal digits.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).is_file():
+        raise NetworkError(f"{path}: there is no such file; check the path")
+    return Path(path)
+
+
+def _some(keys: list[str]) -> str:
+    shown = ", ".join(keys[:_LISTED])
+    return f"{shown}, ..." if len(keys) > _LISTED else shown
+
+
+def _line(error: Exception) -> str:
+    """The kind of error and the first line of its message."""
+    return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise

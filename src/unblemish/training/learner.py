@@ -1,0 +1,112 @@
+"""What changes while training: a task's weights, their average and the optimiser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from unblemish.networks.base import Network
+from unblemish.training.averaging import WeightAverage
+from unblemish.training.checkpoint import Checkpoint
+from unblemish.training.errors import TrainingError
+from unblemish.training.recipe import Recipe
+from unblemish.training.schedule import rate_factor
+from unblemish.training.task import Batch, Task
+
+
+class Learner:
+    """A task with its optimiser and averaged weights, on the device (or devices) of a Fabric.
+
+    Args:
+        recipe: Says how to optimise.
+        task: Moved to the device, into channels_last memory, and changed in place.
+        fabric: Launched already.
+    """
+
+    def __init__(self, recipe: Recipe, task: Task, fabric: Fabric) -> None:
+        part = recipe.optimiser
+        self.recipe = recipe
+        self.task = task.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.fabric = fabric
+        self._average = WeightAverage(task.network, recipe.ema)
+        self._average.network.to(fabric.device)
+        self._optimiser = torch.optim.AdamW(
+            task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay
+        )
+        # State is read and written through the bare task and optimiser: no wrapper's prefix gets into names.
+        module = cast(Task, torch.compile(task)) if recipe.compile else task
+        self._wrapped, self._stepper = fabric.setup(module, self._optimiser)
+
+    @property
+    def averaged(self) -> Network:
+        """The network with averaged weights, in evaluation mode: what is validated and shipped."""
+        return self._average.network
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step number `step` (from 1)."""
+        part = self.recipe.optimiser
+        return part.rate * rate_factor(
+            step - 1, steps=self.recipe.steps, warmup=part.warmup, floor=part.floor
+        )
+
+    def learn(self, batch: Batch, step: int) -> dict[str, float]:
+        """Does step number `step` (from 1).
+
+        Returns:
+            The task's scalar terms, averaged over the devices, and "gradient", the norm before clipping.
+
+        Raises:
+            TrainingError: A term or the gradient is not finite; the weights are then as before the step.
+        """
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.rate(step)
+        terms = self._wrapped(batch)
+        self.fabric.backward(terms["loss"])
+        norm = self.fabric.clip_gradients(
+            self._wrapped, self._stepper, max_norm=self.recipe.optimiser.clip, error_if_nonfinite=False
+        )
+        scalars = self._scalars({**terms, "gradient": cast(Tensor, norm)})
+        require_finite(scalars, step)
+        self._stepper.step()
+        self._optimiser.zero_grad()
+        self.task.after_step(step)
+        self._average.update(self.task.network, step)
+        return scalars
+
+    def store(self, state: Checkpoint) -> None:
+        """Puts weights, average and optimiser into a checkpoint."""
+        state.task = self.task.state_dict()
+        state.average = self.averaged.state_dict()
+        state.optimiser = self._optimiser.state_dict()
+
+    def restore(self, state: Checkpoint) -> None:
+        """Takes weights, average and optimiser from a checkpoint; optimiser settings stay the recipe's."""
+        self.task.load_state_dict(state.task)
+        self.averaged.load_state_dict(state.average)
+        settings = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({**state.optimiser, "param_groups": settings})
+
+    def _scalars(self, terms: Mapping[str, Tensor]) -> dict[str, float]:
+        """The scalar terms as numbers, averaged over the devices so that all of them see one device's NaN."""
+        names = [name for name, value in terms.items() if value.ndim == 0]
+        values = self.fabric.all_reduce(torch.stack([terms[name].detach().float() for name in names]))
+        return dict(zip(names, values.tolist(), strict=True))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def require_finite(values: Mapping[str, float], step: int) -> None:
+    """Checks numbers of one step.
+
+    Raises:
+        TrainingError: Some are infinite or not a number; the message names each.
+    """
+    wrong = ", ".join(f"'{name}' is {value}" for name, value in values.items() if not math.isfinite(value))
+    if wrong:
+        raise TrainingError(
+            f"step {step}: {wrong}; the last checkpoint is kept: add --resume and lower optimiser.rate or "
+            "optimiser.clip, or set precision=32-true"
+        )

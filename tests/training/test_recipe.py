@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unblemish.training.errors import TrainingError
+from unblemish.training.losses import LOSSES
+from unblemish.training.recipe import Recipe, TaskPart
+
+TEXT = """
+purpose: test
+network:
+  name: srresnet
+data:
+  folder: photos
+degradations:
+  names: [jpeg]
+optimiser:
+  rate: 1e-4
+steps: 10
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_values_come_from_the_file_and_defaults_fill_up(file: Path) -> None:
+    recipe = Recipe.load(file)
+    assert recipe.optimiser.rate == 1e-4
+    assert recipe.data.folder == Path("photos")
+    assert (recipe.ema, recipe.precision, recipe.optimiser.clip) == (0.999, "bf16-mixed", 1.0)
+
+
+def test_overrides_reach_parts_options_and_lists(file: Path) -> None:
+    pairs = [
+        "steps=2e3",
+        "optimiser.rate=5e-4",
+        "network.options.width=8",
+        "data.scales=[1.0,0.5]",
+        "compile=true",
+    ]
+    recipe = Recipe.load(file, [*pairs, "data.folder=a=b", "validation.folder=null"])
+    assert (recipe.steps, recipe.optimiser.rate, recipe.data.scales) == (2000, 5e-4, (1.0, 0.5))
+    assert (recipe.network.options, recipe.compile) == ({"width": 8}, True)
+    assert (recipe.data.folder, recipe.validation.folder) == (Path("a=b"), None)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("setps=3", "setps"),
+        ("data.ptach=64", "data.ptach"),
+        ("steps=0", "steps"),
+        ("steps=many", "steps"),
+        ("data.scales=[2.0]", "data.scales"),
+        ("degradations.names=[]", "degradations.names"),
+        ("task.loss=l3", "task.loss"),
+        ("precision=16", "precision"),
+        ("optimiser.warmup=10", "optimiser.warmup"),
+        ("ema=1", "ema"),
+        ("steps", "key=value"),
+        ("=3", "key=value"),
+        ("data..patch=3", "key=value"),
+        ("steps.more=3", "steps is a value"),
+        ("steps=[1", "not valid YAML"),
+    ],
+)
+def test_a_bad_override_is_one_line_that_names_it(file: Path, pair: str, words: str) -> None:
+    with pytest.raises(TrainingError) as caught:
+        Recipe.load(file, [pair])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a: [1", "not valid YAML"),
+        (b"- 1", "key: value"),
+        (b"", "key: value"),
+        (b"purpose: \xff\xfe", "no text file"),
+        (b"purpose: x", "network: Field required"),
+    ],
+)
+def test_a_bad_file_is_one_line_that_names_it(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(TrainingError) as caught:
+        Recipe.load(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"none\.yaml: cannot read the recipe"):
+        Recipe.load(tmp_path / "none.yaml")
+
+
+def test_recipes_do_not_change(file: Path) -> None:
+    recipe = Recipe.load(file)
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.steps = 3
+
+
+def test_flat_has_every_value_by_its_dotted_key(file: Path) -> None:
+    recipe = Recipe.load(file, ["network.options.width=8"])
+    flat = recipe.flat()
+    assert flat["steps"] == 10
+    assert flat["optimiser.rate"] == 1e-4
+    assert flat["network.options"] == {"width": 8}
+    assert Recipe.parse(recipe.model_dump(mode="json"), "again").flat() == flat
+
+
+def test_every_loss_can_be_chosen() -> None:
+    for name in LOSSES:
+        assert TaskPart.model_validate({"loss": name}).loss == name
+
+
+def test_the_guide_describes_every_key_with_its_default() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "training.md"
+    rows = {
+        line.split("|")[1].strip(): line for line in guide.read_text().splitlines() if line.startswith("| `")
+    }
+    flat = Recipe.parse(
+        {
+            "purpose": "x",
+            "network": {"name": "x"},
+            "data": {"folder": "x"},
+            "degradations": {"names": ["x"]},
+            "steps": 9,
+        },
+        "minimal",
+    ).flat()
+    required = {"purpose", "network.name", "data.folder", "degradations.names", "steps"}
+    assert set(rows) == {f"`{key}`" for key in flat}
+    for key, value in flat.items():
+        shown = (
+            "required"
+            if key in required
+            else {None: "none", True: "true", False: "false"}.get(str(value), value)
+        )
+        stated = rows[f"`{key}`"].split("|")[2].strip()
+        if key in required:
+            assert stated == "required"
+        elif value is None or isinstance(value, bool):
+            assert stated == str(value).lower()
+        elif isinstance(value, float | int):
+            assert float(stated) == value
+        else:
+            assert stated == str(shown)

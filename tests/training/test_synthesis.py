@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unblemish.degradations.catalogue import GRIDS_ELEVEN, names
+from unblemish.degradations.errors import DegradationError
+from unblemish.training.synthesis import Synthesis
+
+
+def clean_batch(size: int = 24) -> torch.Tensor:
+    values = torch.randint(256, (size, 3, 32, 32), generator=torch.Generator().manual_seed(3))
+    return (values / 255).contiguous(memory_format=torch.channels_last)
+
+
+def test_equal_seeds_give_equal_batches_and_others_do_not() -> None:
+    synthesis, clean = Synthesis(GRIDS_ELEVEN), clean_batch()
+    first = synthesis(clean, 5)
+    assert torch.equal(first, synthesis(clean, 5))
+    assert not torch.equal(first, synthesis(clean, 6))
+
+
+def test_global_generators_do_not_matter_and_the_input_stays() -> None:
+    synthesis, clean = Synthesis(GRIDS_ELEVEN), clean_batch()
+    kept = clean.clone()
+    torch.manual_seed(1)
+    first = synthesis(clean, 5)
+    torch.manual_seed(2)
+    assert torch.equal(first, synthesis(clean, 5))
+    assert torch.equal(clean, kept)
+
+
+def test_results_are_what_an_8_bit_file_holds() -> None:
+    damaged = Synthesis(names())(clean_batch(), 0)
+    levels = damaged * 255
+    assert damaged.dtype == torch.float32
+    assert damaged.shape == (24, 3, 32, 32)
+    assert float((levels - levels.round()).abs().max()) < 1e-4
+    assert float(damaged.min()) >= 0
+    assert float(damaged.max()) <= 1
+
+
+def test_the_share_of_undamaged_patches_is_as_asked() -> None:
+    clean = clean_batch(1).expand(400, -1, -1, -1)[..., :8, :8]
+    damaged = Synthesis(["gaussian_noise"], clean=0.25)(clean, 1)
+    same = (damaged == clean).flatten(1).all(1).float().mean()
+    assert float(same) == pytest.approx(0.25, abs=0.09)  # four standard deviations
+
+
+def test_all_kinds_come_up_equally_often() -> None:
+    clean = torch.full((600, 3, 8, 8), 0.5)
+    damaged = Synthesis(["gaussian_noise", "salt_and_pepper"])(clean, 1)
+    grays = ((damaged - 0.5).abs() < 0.01).flatten(1).float().mean(1)
+    salted = (grays > 0.5).float().mean()  # noise leaves hardly any pixel as it was
+    assert float(salted) == pytest.approx(0.5, abs=0.09)
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(DegradationError, match="gausian"):
+        Synthesis(["gausian_noise"])

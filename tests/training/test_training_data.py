@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unblemish.pictures.picture import Picture
+from unblemish.training import data
+from unblemish.training.data import PatchSource, find_pictures, hold_out, load_rgb, shrink, to_batch
+from unblemish.training.errors import TrainingError
+
+
+def source(paths: list[Path], **options: object) -> PatchSource:
+    return PatchSource(paths, **({"patch": 16, "scales": (1.0,), "memory": 10**9} | options))  # pyright: ignore
+
+
+def test_pictures_are_found_in_all_folders_sorted_and_hidden_ones_not(tmp_path: Path) -> None:
+    for name in ("b.png", "a/c.JPG", "a/.d.png", ".hidden/e.png", "notes.txt", "a/f.tiff"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_pictures(tmp_path) == [tmp_path / name for name in ("a/c.JPG", "a/f.tiff", "b.png")]
+
+
+def test_a_missing_folder_a_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="none: no such folder"):
+        find_pictures(tmp_path / "none")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(TrainingError, match="no such folder"):
+        find_pictures(tmp_path / "notes.txt")
+    with pytest.raises(TrainingError, match="holds no picture"):
+        find_pictures(tmp_path)
+
+
+def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+    (tmp_path / "locked").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+
+    def guarded(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(TrainingError, match=r"locked: the folder cannot be read \(Permission denied\)"):
+        find_pictures(tmp_path)
+
+
+def test_hold_out_takes_the_smallest_hashes_in_any_order() -> None:
+    paths = [Path(f"folder/{n}.png") for n in range(50)]
+    kept, held = hold_out(paths, 10)
+    assert sorted([*kept, *held]) == sorted(paths)
+    digest = {path: hashlib.sha256(path.name.encode()).digest() for path in paths}
+    assert max(digest[p] for p in held) < min(digest[p] for p in kept)
+    assert set(hold_out(paths[::-1], 10)[1]) == set(held)
+    assert [p.name for p in hold_out([Path("elsewhere", p.name) for p in paths], 10)[1]] == [
+        p.name for p in held
+    ]
+
+
+def test_hold_out_changes_little_when_pictures_are_added() -> None:
+    paths = [Path(f"{n}.png") for n in range(50)]
+    added = [Path(f"new{n}.png") for n in range(5)]
+    before, after = set(hold_out(paths, 10)[1]), set(hold_out([*added, *paths], 10)[1])
+    assert len(after) == 10
+    assert after - before <= set(added)
+
+
+def test_holding_out_everything_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"3 pictures are too few to hold out 3"):
+        hold_out([Path("a"), Path("b"), Path("c")], 3)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.full((2, 3, 1), 7, np.uint8), 7),
+        (np.full((2, 3, 3), 7, np.uint8), 7),
+        (np.full((2, 3, 3), 7 * 257 + 100, np.uint16), 7),
+        (np.full((2, 3, 1), 1.5, np.float32), 255),
+    ],
+)
+def test_every_sample_type_becomes_8_bit_rgb(
+    monkeypatch: pytest.MonkeyPatch, samples: np.ndarray, expected: int
+) -> None:
+    monkeypatch.setattr(data, "read", lambda path: Picture(samples, "tiff"))
+    rgb = load_rgb(Path("x"))
+    assert rgb.shape == (2, 3, 3)
+    assert rgb.dtype == np.uint8
+    assert np.all(rgb == expected)
+
+
+def test_to_batch_keeps_values_and_lies_channels_last() -> None:
+    patches = [np.random.default_rng(n).integers(256, size=(5, 6, 3), dtype=np.uint8) for n in range(2)]
+    batch = to_batch(patches)
+    assert batch.shape == (2, 3, 5, 6)
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    expected = np.stack(patches).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    assert np.array_equal(batch.numpy(), expected)
+
+
+def test_patches_depend_on_the_generator_alone(photos: Path) -> None:
+    pictures = source(find_pictures(photos), scales=(1.0, 0.5))
+    first = pictures.batch(20, np.random.default_rng(1))
+    pictures.batch(3, np.random.default_rng(9))
+    again = pictures.batch(20, np.random.default_rng(1))
+    other = pictures.batch(20, np.random.default_rng(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_patches_do_not_depend_on_what_is_kept_in_memory(photos: Path) -> None:
+    paths = find_pictures(photos)
+    full, none = source(paths, scales=(1.0, 0.5)), source(paths, scales=(1.0, 0.5), memory=0)
+    draws = [pictures.batch(12, np.random.default_rng(4)) for pictures in (full, none)]
+    assert all(np.array_equal(a, b) for a, b in zip(*draws, strict=True))
+
+
+def test_patches_are_cut_from_the_pictures_turned_and_mirrored(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(256, size=(18, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    cuts = {
+        np.rot90(pixels[top : top + 16, left : left + 16], turns)[::way].tobytes()
+        for top in range(3)
+        for left in range(5)
+        for turns in range(4)
+        for way in (1, -1)
+    }
+    drawn = {p.tobytes() for p in source([tmp_path / "a.png"]).batch(1500, np.random.default_rng(0))}
+    assert drawn == cuts
+
+
+def test_broken_and_small_pictures_are_listed_and_the_others_used(photos: Path, tmp_path: Path) -> None:
+    good = find_pictures(photos)[0]
+    broken, small = tmp_path / "broken.png", tmp_path / "small.png"
+    broken.write_bytes(good.read_bytes()[:300])
+    Image.new("RGB", (15, 40)).save(small)
+    pictures = source([broken, good, small])
+    assert len(pictures) == 1
+    assert set(pictures.broken) == {broken, small}
+    assert "broken.png" in pictures.broken[broken]
+    assert "smaller than the 16-pixel patch" in pictures.broken[small]
+
+
+def test_no_usable_picture_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_text("junk")
+    with pytest.raises(TrainingError, match=r"none of 1 pictures can be used.*a\.png"):
+        source([path])
+
+
+def test_shrink_is_antialiased() -> None:
+    stripes = np.zeros((8, 32, 3), np.uint8)
+    stripes[:, ::2] = 200
+    small = shrink(stripes, 0.5)
+    assert small.shape == (4, 16, 3)
+    assert np.abs(small[:, 3:-3].astype(int) - 100).max() <= 12

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+from torch import nn
+
+from unblemish.training.data import find_pictures
+from unblemish.training.errors import TrainingError
+from unblemish.training.validation import Validation
+
+CPU = torch.device("cpu")
+
+
+class Darker(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 0.9037
+
+
+@pytest.fixture
+def validation(photos: Path) -> Validation:
+    return Validation(find_pictures(photos), crop=48, names=["gaussian_noise", "jpeg"], seed=0)
+
+
+def test_scores_are_what_scikit_image_computes(validation: Validation) -> None:
+    scores = validation.score(Darker(), CPU)
+    assert list(scores) == ["gaussian_noise", "jpeg", "clean", "gain"]
+    gains = []
+    for name, damaged in [*validation.degraded.items(), ("clean", validation.clean)]:
+        restored = np.rint((damaged * 0.9037).numpy() * 255) / 255
+        pairs = list(zip(validation.clean.numpy(), restored, strict=True))
+        expected = np.mean([peak_signal_noise_ratio(y, x, data_range=1) for y, x in pairs])
+        assert scores[name] == pytest.approx(expected, abs=1e-3)
+        if name != "clean":
+            inputs = zip(validation.clean.numpy(), damaged.numpy(), strict=True)
+            gains.append(expected - np.mean([peak_signal_noise_ratio(y, x, data_range=1) for y, x in inputs]))
+    assert scores["gain"] == pytest.approx(np.mean(gains), abs=1e-3)
+
+
+def test_a_network_that_does_nothing_gains_nothing(validation: Validation) -> None:
+    scores = validation.score(nn.Identity(), CPU)
+    assert scores["gain"] == 0.0
+    assert scores["clean"] == validation.protocol.psnr_ceiling
+
+
+def test_two_batches_are_a_quick_look(validation: Validation) -> None:
+    calls = []
+
+    class Counting(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            calls.append(len(x))
+            return x
+
+    scores = validation.score(Counting(), CPU, batches=2)
+    assert calls == [6, 6]
+    assert set(scores) == {"gaussian_noise", "jpeg", "gain"}
+
+
+def test_damage_is_always_the_same(photos: Path, validation: Validation) -> None:
+    torch.manual_seed(77)
+    again = Validation(find_pictures(photos), crop=48, names=["gaussian_noise", "jpeg"], seed=0)
+    for name, damaged in validation.degraded.items():
+        assert torch.equal(damaged, again.degraded[name])
+
+
+def test_crops_are_central_and_the_protocol_is_stated(validation: Validation, photos: Path) -> None:
+    pixels = np.asarray(Image.open(find_pictures(photos)[0]))[12:60, 16:64]
+    assert np.array_equal(np.rint(validation.clean[0].permute(1, 2, 0).numpy() * 255), pixels)
+    assert "6 held-out pictures, central 48 x 48 px" in str(validation.protocol)
+    assert "RGB" in str(validation.protocol)
+
+
+def test_broken_and_small_pictures_are_listed(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("junk")
+    Image.new("RGB", (20, 99)).save(tmp_path / "b.png")
+    paths = [*find_pictures(tmp_path), *find_pictures(photos)]
+    validation = Validation(paths, crop=48, names=["jpeg"], seed=0)
+    assert [path.name for path in validation.broken] == ["a.png", "b.png"]
+    assert len(validation.clean) == 6
+    with pytest.raises(TrainingError, match="no validation picture"):
+        Validation(find_pictures(tmp_path), crop=48, names=["jpeg"], seed=0)
