@@ -30,9 +30,7 @@ def run(recipe: Recipe, folder: Path, **options: Any) -> tuple[FitResult, Checkp
     fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
     state = options.pop("state", None) or Checkpoint.start(recipe)
     folder.mkdir(exist_ok=True)
-    result = fit(
-        recipe, build_task(recipe), *load_data(recipe), folder, fabric=fabric, state=state, **options
-    )
+    result = fit(recipe, build_task(recipe), load_data(recipe), folder, fabric=fabric, state=state, **options)
     return result, state
 
 
@@ -69,9 +67,14 @@ def test_stopping_and_going_on_is_the_same_bit_for_bit(
 def test_a_denoiser_learns(recipe: Make, recorder: Any, tmp_path: Path) -> None:
     watcher = recorder()
     made = recipe(
-        steps=60, batch=8, degradations={"names": ["gaussian_noise"]}, network__options={"blocks": 2, "width": 16},
-        optimiser={"rate": 3e-3, "warmup": 5}, ema=0.9, validation__every=60,
-    )  # fmt: skip
+        steps=60,
+        batch=8,
+        degradations={"names": ["gaussian_noise"]},
+        network__options={"blocks": 2, "width": 16},
+        optimiser={"rate": 3e-3, "warmup": 5},
+        ema=0.9,
+        validation__every=60,
+    )
     result, _ = run(made, tmp_path, callbacks=[watcher])
     losses = [terms["loss"] for terms, _ in watcher.steps.values()]
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])

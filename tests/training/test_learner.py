@@ -113,11 +113,11 @@ def test_restoring_keeps_state_but_takes_settings_from_the_recipe(recipe: Make) 
     first = learner(made)
     first.learn(batch(1), 1)
     state = Checkpoint.start(made)
-    first.store(state)
+    first.store(state, 1)
     second = learner(recipe(optimiser__weight_decay=0.5, optimiser__betas=(0.8, 0.9)))
     second.restore(state)
     stored = Checkpoint.start(made)
-    second.store(stored)
+    second.store(stored, 1)
     assert stored.optimiser["param_groups"][0]["weight_decay"] == 0.5
     assert stored.optimiser["param_groups"][0]["betas"] == (0.8, 0.9)
     for old, new in ((state.task, stored.task), (state.average, stored.average)):
@@ -135,8 +135,8 @@ def test_compiled_tasks_keep_their_names_and_values(recipe: Make, monkeypatch: p
     for step in (1, 2):
         assert plain.learn(batch(step), step) == compiled.learn(batch(step), step)
     states = [Checkpoint.start(recipe()) for _ in range(2)]
-    plain.store(states[0])
-    compiled.store(states[1])
+    plain.store(states[0], 2)
+    compiled.store(states[1], 2)
     assert list(states[0].task) == list(states[1].task)
     assert all(torch.equal(states[0].task[key], states[1].task[key]) for key in states[0].task)
     assert all(torch.equal(states[0].average[key], states[1].average[key]) for key in states[0].average)

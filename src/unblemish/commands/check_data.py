@@ -19,8 +19,8 @@ def check_data(
         from unblemish.training.data import PatchSource, find_pictures
 
     source = PatchSource(find_pictures(folder), patch=patch, scales=(1.0,), memory=0)
-    for path, reason in source.broken.items():
-        typer.echo(f"cannot be used: {path}: {reason}")
+    for line in source.broken.values():
+        typer.echo(f"cannot be used: {line}")
     typer.echo(f"{folder}: {len(source)} pictures can be used, {len(source.broken)} cannot.")
     if source.broken:
         raise typer.Exit(1)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -43,23 +42,14 @@ class TrainingProgress(Callback):
         self._bar = self._progress.add_task("train", total=None)
         self._first, self._steps, self._began = 0, 0, 0.0
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
     def on_start(self, step: int, steps: int, facts: dict[str, Any]) -> None:
         """Says what is trained where, and which pictures are skipped."""
         self._first, self._steps, self._began = step, steps, time.monotonic()
+        self._progress.start()
         self._progress.update(self._bar, total=steps, completed=step)
         broken = facts["broken"]
-        for path, reason in broken.items():
-            # Messages of reading begin with the path.
-            self._say(f"skipped: {reason if reason.startswith(path) else f'{path}: {reason}'}")
+        for line in broken:
+            self._say(f"skipped: {line}")
         self._say(
             f"{facts['parameters']:,} parameters, {facts['pictures']} pictures ({len(broken)} skipped), "
             f"{facts['devices']} x {facts['device']}, steps {step + 1} to {steps}"
@@ -80,6 +70,7 @@ class TrainingProgress(Callback):
 
     def on_end(self, result: FitResult | None) -> None:
         """Says how the training ended, unless by an error, which says so itself."""
+        self._progress.stop()
         if result is None:
             return
         ended = "done" if result.step == result.steps else "stopped; add --resume to go on"

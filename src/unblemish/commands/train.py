@@ -37,15 +37,14 @@ def train(
         from unblemish.training.run import train as run
 
     loaded = Recipe.load(recipe, overrides)
-    with TrainingProgress() as progress:
-        result = run(
-            loaded,
-            output or Path("runs") / recipe.stem,
-            resume=resume,
-            devices=int(devices) if devices.isdigit() else devices,
-            accelerator=accelerator,
-            callbacks=[progress],
-            command=["unblemish", *sys.argv[1:]],
-        )
+    result = run(
+        loaded,
+        output or Path("runs") / recipe.stem,
+        resume=resume,
+        devices=int(devices) if devices.isdigit() else devices,
+        accelerator=accelerator,
+        callbacks=[TrainingProgress()],
+        command=["unblemish", *sys.argv[1:]],
+    )
     if result.step < result.steps:
         raise typer.Exit(130)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from unblemish.files import write_atomically
 from unblemish.networks.errors import NetworkError
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
@@ -42,7 +41,7 @@ def save_weights(
     for key, value in network.state_dict().items():
         kept = value.detach().to("cpu", dtype if value.is_floating_point() else None)
         weights[key] = kept.contiguous()  # safetensors knows no channels_last
-    _write_atomically(Path(path), save(weights, dict(metadata)))
+    write_atomically(Path(path), save(weights, dict(metadata)))
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
@@ -156,16 +155,3 @@ def _line(error: Exception) -> str:
     """The kind of error and the first line of its message."""
     return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
 
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise

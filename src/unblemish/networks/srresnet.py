@@ -99,6 +99,6 @@ def srresnet_x4(*, blocks: int = 16, width: int = 64) -> SRResNet:
     return SRResNet(blocks=blocks, width=width, scale=4)
 
 
-def srresnet_compact(*, blocks: int = 10, width: int = 64) -> SRResNet:
-    """For CPUs: folded by two, 10 blocks; 789,388 parameters, a quarter of the work of `srresnet` per block."""
+def srresnet_compact(*, blocks: int = 12, width: int = 48) -> SRResNet:
+    """For CPUs: folded by two, 12 blocks of 48 channels; 530,028 parameters."""
     return SRResNet(blocks=blocks, width=width, scale=1, fold=2)

@@ -48,7 +48,7 @@ class Outcome:
         target: File that was to be written, "-" for standard output.
         state: "written", "skipped" (finished in an earlier run), or "failed".
         reason: What went wrong, one line; empty if nothing did.
-        notes: What reading had to change.
+        notes: What reading and restoring had to change.
         seconds: From the end of the job before.
     """
 
@@ -123,7 +123,7 @@ def run_jobs(
 
     Args:
         jobs: As `plan_jobs` returned them.
-        function: What is done to a picture.
+        function: What is done to a picture; it adds to the notes of what it returns.
         on_event: Called in this thread at the beginning and the end of each job.
         options: How files are read and written.
         stdin: What `STREAM` reads; standard input where not given.
@@ -164,7 +164,9 @@ def _run(
     try:
         picture = reading.result()
         notes = picture.notes
-        _write(job, function(picture), options, stdout)
+        result = function(picture)
+        notes = result.notes
+        _write(job, result, options, stdout)
     except UserError as error:
         return Outcome(source, target, "failed", str(error), notes)
     # A fault of the program in one picture must not cost the user the others.

@@ -12,11 +12,11 @@ import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from unblemish.files import write_atomically
 from unblemish.restoration.errors import BundleError
 
 if TYPE_CHECKING:
@@ -186,8 +186,8 @@ class Bundle:
             raise BundleError(f"the networks do not make a bundle: {_first(error)}") from error
         obsolete = cls._files(folder) - blobs.keys()
         for file, blob in blobs.items():
-            _write_atomically(folder / file, blob)
-        _write_atomically(folder / _MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+            write_atomically(folder / file, blob)
+        write_atomically(folder / _MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
         for file in obsolete:
             (folder / file).unlink(missing_ok=True)
         return cls(folder, manifest)
@@ -248,16 +248,3 @@ def _first(error: ValidationError) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     return f"{place}: {detail['msg']}" if place else detail["msg"]
 
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    temporary.chmod(0o644)
-    temporary.replace(path)

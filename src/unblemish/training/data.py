@@ -102,7 +102,7 @@ class PatchSource:
         memory: Bytes of decoded pictures to keep.
 
     Attributes:
-        broken: Files that cannot be used, with the reason.
+        broken: Files that cannot be used, with a line that names the file and the reason.
 
     Raises:
         TrainingError: No picture is usable.
@@ -125,9 +125,9 @@ class PatchSource:
                     memory -= size
                     self._kept[path] = found
         if not self._usable:
-            path, reason = next(iter(self.broken.items()))
+            first = next(iter(self.broken.values()))
             raise TrainingError(
-                f"none of {len(self.broken)} pictures can be used for training; the first: {path}: {reason}"
+                f"none of {len(self.broken)} pictures can be used for training; the first: {first}"
             )
 
     def __len__(self) -> int:
@@ -148,8 +148,7 @@ class PatchSource:
     def _try_load(self, path: Path) -> list[RGB8] | str:
         try:
             return (
-                self._versions(path)
-                or f"smaller than the {self.patch}-pixel patch; lower data.patch to use it"
+                self._versions(path) or f"{path}: smaller than the {self.patch}-pixel patch; lower data.patch"
             )
         except PictureError as error:
             return str(error)

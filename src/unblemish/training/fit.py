@@ -17,7 +17,8 @@ from unblemish.networks.loading import save_weights
 from unblemish.training.callbacks import Callback, FitResult
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import PatchSource, to_batch
-from unblemish.training.learner import Learner, require_finite
+from unblemish.training.errors import TrainingError
+from unblemish.training.learner import Learner
 from unblemish.training.recipe import Recipe
 from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch, Task
@@ -30,8 +31,7 @@ SANITY_BATCHES = 2
 def fit(
     recipe: Recipe,
     task: Task,
-    source: PatchSource,
-    validation: Validation,
+    data: tuple[PatchSource, Validation],
     folder: Path,
     *,
     fabric: Fabric,
@@ -47,8 +47,7 @@ def fit(
     Args:
         recipe: What to do.
         task: What one step minimises; changed in place.
-        source: Clean patches.
-        validation: Scores the averaged weights; every device computes the same.
+        data: Clean patches, and what scores the averaged weights (on every device alike).
         folder: Exists.
         fabric: Launched already.
         state: Where to start: `Checkpoint.start(recipe)` or one that was loaded. It is kept up to date.
@@ -59,41 +58,31 @@ def fit(
         TrainingError: A number is not finite, or the checkpoint cannot be written. The last checkpoint stays.
         OSError: Weights cannot be written.
     """
+    source, validation = data
     learner = Learner(recipe, task, fabric)
     if state.step:
         learner.restore(state)
     synthesis = Synthesis(recipe.degradations.names, recipe.degradations.clean)
-    first = fabric.is_global_zero
-    watchers = callbacks if first else ()
+    watchers = callbacks if fabric.is_global_zero else ()
     began = time.monotonic() - state.seconds
-    with fabric.autocast():
-        validation.score(learner.averaged, fabric.device, batches=SANITY_BATCHES)
+    learner.score(validation, state.step, batches=SANITY_BATCHES)
     for step in range(state.step + 1, recipe.steps + 1):
         terms = learner.learn(draw_batch(recipe, source, synthesis, step, fabric), step)
         for watcher in watchers:
             watcher.on_step(step, terms, learner.rate(step))
-        last = step == recipe.steps
-        if last or step % recipe.validation.every == 0:
-            with fabric.autocast():
-                scores = validation.score(learner.averaged, fabric.device)
-            require_finite(scores, step)
-            best = scores["gain"] > state.best["gain"]
-            if best:
-                state.best = {"gain": scores["gain"], "step": step}
-            if best and first:
-                _save(learner.averaged, folder / BEST, recipe, step)
+        if step == recipe.steps or step % recipe.validation.every == 0:
+            scores = learner.score(validation, step)
+            best = _keep_if_best(learner, state, folder, scores["gain"], step)
             for watcher in watchers:
                 watcher.on_validation(step, scores, best)
-        stopping = _any_device(fabric, should_stop())
-        if last or stopping or step % recipe.save_every == 0:
-            learner.store(state)
-            state.step, state.seconds = step, time.monotonic() - began
-            if first:
-                state.save(folder / LAST)
-            fabric.barrier()
+        stopping = step == recipe.steps or _any_device(fabric, should_stop())
+        if stopping or step % recipe.save_every == 0:
+            learner.store(state, step)
+            state.seconds = time.monotonic() - began
+            _save_checkpoint(fabric, state, folder / LAST)
         if stopping:
             break
-    if first and state.step == recipe.steps:
+    if fabric.is_global_zero and state.step == recipe.steps:
         _save(learner.averaged, folder / FINAL, recipe, state.step)
     return FitResult(state.step, recipe.steps, state.seconds, state.best["gain"], int(state.best["step"]))
 
@@ -112,12 +101,34 @@ def draw_batch(recipe: Recipe, source: PatchSource, synthesis: Synthesis, step: 
     return Batch(synthesis(clean, seed), clean)
 
 
+def _keep_if_best(learner: Learner, state: Checkpoint, folder: Path, gain: float, step: int) -> bool:
+    """Whether this is the best mean gain so far; if so it is noted, and the averaged weights are written."""
+    if gain <= state.best["gain"]:
+        return False
+    state.best = {"gain": gain, "step": step}
+    if learner.fabric.is_global_zero:
+        _save(learner.averaged, folder / BEST, learner.recipe, step)
+    return True
+
+
 def _any_device(fabric: Fabric, flag: bool) -> bool:
     """Whether any device's process says yes; all get the same answer."""
     if fabric.world_size == 1:
         return flag
     votes = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
     return bool(votes)
+
+
+def _save_checkpoint(fabric: Fabric, state: Checkpoint, path: Path) -> None:
+    """Saves from the first device's process; where that fails, all stop."""
+    problem = None
+    if fabric.is_global_zero:
+        try:
+            state.save(path)
+        except TrainingError as error:
+            problem = error
+    if _any_device(fabric, problem is not None):
+        raise problem or TrainingError(f"{path}: the first process could not write it; see its message")
 
 
 def _save(network: Network, path: Path, recipe: Recipe, step: int) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from unblemish.networks.base import Network
 from unblemish.training.averaging import WeightAverage
@@ -17,6 +17,7 @@ from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
 from unblemish.training.schedule import rate_factor
 from unblemish.training.task import Batch, Task
+from unblemish.training.validation import Validation
 
 
 class Learner:
@@ -31,8 +32,9 @@ class Learner:
     def __init__(self, recipe: Recipe, task: Task, fabric: Fabric) -> None:
         part = recipe.optimiser
         self.recipe = recipe
-        self.task = task.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.task = task
         self.fabric = fabric
+        _lay_channels_last(task)
         self._average = WeightAverage(task.network, recipe.ema)
         self._average.network.to(fabric.device)
         self._optimiser = torch.optim.AdamW(
@@ -78,8 +80,20 @@ class Learner:
         self._average.update(self.task.network, step)
         return scalars
 
-    def store(self, state: Checkpoint) -> None:
-        """Puts weights, average and optimiser into a checkpoint."""
+    def score(self, validation: Validation, step: int, batches: int | None = None) -> dict[str, float]:
+        """Scores of the averaged weights after step number `step`, see `Validation.score`.
+
+        Raises:
+            TrainingError: A score is not finite; the message names it.
+        """
+        with self.fabric.autocast():
+            scores = validation.score(self.averaged, self.fabric.device, batches)
+        require_finite(scores, step)
+        return scores
+
+    def store(self, state: Checkpoint, step: int) -> None:
+        """Puts weights, average and optimiser into a checkpoint, as they are after step number `step`."""
+        state.step = step
         state.task = self.task.state_dict()
         state.average = self.averaged.state_dict()
         state.optimiser = self._optimiser.state_dict()
@@ -96,6 +110,16 @@ class Learner:
         names = [name for name, value in terms.items() if value.ndim == 0]
         values = self.fabric.all_reduce(torch.stack([terms[name].detach().float() for name in names]))
         return dict(zip(names, values.tolist(), strict=True))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _lay_channels_last(task: Task) -> None:
+    """Puts the weights of convolutions into channels_last memory, and no others.
+
+    Gradients of other 4-D parameters come in the plain layout; with several devices each would have to be copied.
+    """
+    for module in task.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def require_finite(values: Mapping[str, float], step: int) -> None:

@@ -71,8 +71,8 @@ def train(
     state = _open(recipe, folder, resume)
     fabric = _launch(recipe, devices, accelerator)
     task = build_task(recipe, use_start=not resume)
-    source, validation = load_data(recipe)
-    facts = _facts(task, source, validation, fabric)
+    data = load_data(recipe)
+    facts = _facts(task, data, fabric)
     watchers = [Journal(folder), *callbacks] if fabric.is_global_zero else []
     result = None
     try:
@@ -82,7 +82,7 @@ def train(
             watcher.on_start(state.step, recipe.steps, facts)
         with stop_on_signal() as asked:
             result = fit(
-                recipe, task, source, validation, folder,
+                recipe, task, data, folder,
                 fabric=fabric, state=state, callbacks=watchers, should_stop=asked.is_set,
             )  # fmt: skip
         return result
@@ -214,15 +214,16 @@ def _launch(recipe: Recipe, devices: int | str, accelerator: str) -> Fabric:
     return fabric
 
 
-def _facts(task: Task, source: PatchSource, validation: Validation, fabric: Fabric) -> dict[str, Any]:
+def _facts(task: Task, data: tuple[PatchSource, Validation], fabric: Fabric) -> dict[str, Any]:
     """What is found out at the start: for the journal, the console and the description."""
+    source, validation = data
     return {
         "device": str(fabric.device),
         "devices": fabric.world_size,
         "parameters": task.network.parameter_count,
         "pictures": len(source),
         "protocol": str(validation.protocol),
-        "broken": {str(path): reason for path, reason in (validation.broken | source.broken).items()},
+        "broken": [*validation.broken.values(), *source.broken.values()],
     }
 
 

@@ -31,7 +31,7 @@ class Validation:
         seed: Of the damage.
 
     Attributes:
-        broken: Files that are left out, with the reason.
+        broken: Files that are left out, with a line that names the file and the reason.
         protocol: How scores are computed.
 
     Raises:
@@ -90,7 +90,7 @@ class Validation:
             if min(top, left) >= 0:
                 crops.append(pixels[top : top + crop, left : left + crop])
             else:
-                self.broken[path] = f"smaller than the {crop}-pixel crop; lower validation.crop to use it"
+                self.broken[path] = f"{path}: smaller than the {crop}-pixel crop; lower validation.crop"
         if not crops:
             raise TrainingError(
                 f"no validation picture can be read and is at least {crop} pixels wide and high; "
