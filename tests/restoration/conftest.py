@@ -25,7 +25,7 @@ class Convolutions(Network):
         )
 
     def transform(self, x):
-        return self.body(x).tanh() / 4 + x.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+        return self.body(x.to(self.body[1].weight.dtype)).tanh() / 4 + x.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
 
 
 class Identity(Network):
@@ -49,7 +49,7 @@ class Overflow(Identity):
         self.ever = ever
 
     def transform(self, x):
-        return x / 0 if self.ever or x.dtype == torch.bfloat16 else x
+        return x / 0 if self.ever or self.weight.dtype == torch.bfloat16 else x
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from unblemish.files import write_atomically
+
 _SOURCE = Path(__file__).resolve().parents[1]
 _PACKAGES = (
     "unblemish",

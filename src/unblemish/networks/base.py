@@ -12,9 +12,13 @@ from torch import Tensor, nn
 class Network(nn.Module, ABC):
     """A restoration network: an `nn.Module` from picture to picture, with what a caller must know to run it.
 
-    `forward` takes `(B, C, H, W)` in [0, 1] of any H and W, and returns `(B, C, scale * H, scale * W)` of the same
-    dtype, not clamped. Networks are pure: no file access, no device choice, no state between calls. They run in
-    float32 and bfloat16, in either memory format.
+    `forward` takes `(B, C, H, W)` in [0, 1] of any H and W, in float32 or the dtype of the weights, and returns
+    `(B, C, scale * H, scale * W)` of the same dtype, not clamped. Networks are pure: no file access, no device
+    choice, no state between calls. They run in float32 and bfloat16, in either memory format.
+
+    A network computes in the dtype of its weights, but adds its residual to the picture in the picture's own: weights
+    in bfloat16 then leave a float32 picture unrounded where there is nothing to change, 8 significant bits would cost
+    a clean picture its last bits.
     """
 
     channels: ClassVar[int] = 3
@@ -51,4 +55,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def transform(self, x: Tensor) -> Tensor:
-        """`forward` for `(B, C, H, W)` whose H and W are multiples of `size_multiple`."""
+        """`forward` for `(B, C, H, W)` whose H and W are multiples of `size_multiple`.
+
+        Casts what enters the first layer to the weights' dtype, and adds the last layer's result to `x` as it came.
+        """

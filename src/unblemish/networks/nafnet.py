@@ -120,7 +120,8 @@ class NAFNet(Network):
 
     def transform(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)` to the same, H and W multiples of `size_multiple`."""
-        y = self.intro(F.pixel_unshuffle(x, self.fold))  # (B, width, H / fold, W / fold)
+        folded = F.pixel_unshuffle(x.to(self.intro.weight.dtype), self.fold)  # (B, 3 * fold^2, H / fold, W / fold)
+        y = self.intro(folded)  # (B, width, H / fold, W / fold)
         skips = []
         for blocks, down in zip(self.encoders, self.downs, strict=True):
             y = blocks(y)

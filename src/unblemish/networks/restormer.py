@@ -152,7 +152,7 @@ class Restormer(Network):
 
     def transform(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)` to the same, H and W multiples of `size_multiple`."""
-        y = self.embed(x)  # (B, dim, H, W)
+        y = self.embed(x.to(self.embed.weight.dtype))  # (B, dim, H, W)
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
             y = encoder(y)

@@ -71,7 +71,8 @@ class SRResNet(Network):
 
     def transform(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)` to `(B, 3, scale * H, scale * W)`."""
-        y = self.conv_first(F.pixel_unshuffle(x, self.fold))  # (B, width, H / fold, W / fold)
+        folded = F.pixel_unshuffle(x.to(self.conv_first.weight.dtype), self.fold)  # (B, 3 * fold^2, H / fold, W / fold)
+        y = self.conv_first(folded)  # (B, width, H / fold, W / fold)
         y = self.body(F.leaky_relu(y, SLOPE))
         if self.scale == 4:
             y = F.leaky_relu(F.pixel_shuffle(self.upconv1(y), 2), SLOPE)  # (B, width, 2H, 2W)
