@@ -30,9 +30,7 @@ def test_what_is_saved_is_loaded(state: Checkpoint, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["last.ckpt"]
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), RuntimeError("writer failed\nat 7")]
-)
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("writer failed\nat 7")])
 def test_a_failed_save_is_an_error_and_the_older_file_stays(
     state: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

@@ -81,9 +81,7 @@ def test_a_denoiser_learns(recipe: Make, recorder: Any, tmp_path: Path) -> None:
     assert result.best_gain > 3
 
 
-def test_events_come_in_order_with_rates_and_the_best_marked(
-    recipe: Make, recorder: Any, tmp_path: Path
-) -> None:
+def test_events_come_in_order_with_rates_and_the_best_marked(recipe: Make, recorder: Any, tmp_path: Path) -> None:
     watcher = recorder()
     result, state = run(recipe(), tmp_path, callbacks=[watcher])
     assert list(watcher.steps) == [1, 2, 3, 4, 5, 6]
@@ -123,9 +121,7 @@ def test_two_batches_are_validated_before_the_first_step(
     assert asked == [2]
 
 
-def test_checkpoints_come_as_often_as_asked(
-    recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoints_come_as_often_as_asked(recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
     monkeypatch.setattr(Checkpoint, "save", lambda self, path: saved.append(self.step))
     run(recipe(save_every=4), tmp_path)

@@ -75,9 +75,7 @@ class Broken(RestorationTask):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("spoil_loss", [False, True])
-def test_a_term_that_is_not_finite_is_named_and_changes_nothing(
-    recipe: Make, value: float, spoil_loss: bool
-) -> None:
+def test_a_term_that_is_not_finite_is_named_and_changes_nothing(recipe: Make, value: float, spoil_loss: bool) -> None:
     made = recipe()
     ours = learner(made, Broken(build_task(made), value, spoil_loss))
     ours.learn(batch(1), 1)

@@ -58,9 +58,7 @@ def test_hold_out_takes_the_smallest_hashes_in_any_order() -> None:
     digest = {path: hashlib.sha256(path.name.encode()).digest() for path in paths}
     assert max(digest[p] for p in held) < min(digest[p] for p in kept)
     assert set(hold_out(paths[::-1], 10)[1]) == set(held)
-    assert [p.name for p in hold_out([Path("elsewhere", p.name) for p in paths], 10)[1]] == [
-        p.name for p in held
-    ]
+    assert [p.name for p in hold_out([Path("elsewhere", p.name) for p in paths], 10)[1]] == [p.name for p in held]
 
 
 def test_hold_out_changes_little_when_pictures_are_added() -> None:

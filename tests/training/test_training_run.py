@@ -36,9 +36,7 @@ def on_cpu(recipe: Recipe, folder: Path, *watchers: Any, **options: Any) -> Any:
     return train(recipe, folder, accelerator="cpu", callbacks=watchers, **options)
 
 
-def test_a_run_leaves_everything_in_its_folder(
-    recipe: Make, recorder: Any, photos: Path, tmp_path: Path
-) -> None:
+def test_a_run_leaves_everything_in_its_folder(recipe: Make, recorder: Any, photos: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     shutil.copytree(photos, pictures)
     (pictures / "broken.png").write_text("junk")
@@ -82,8 +80,7 @@ def test_a_signal_saves_and_resuming_ends_the_same(recipe: Make, recorder: Any, 
         assert all(torch.equal(old[key], new[key]) for key in old)
     assert [line.partition(":")[0] for line in other.history] == ["step 0", "step 3"]
     scores = [
-        [{**line, "time": ""} for line in journal(tmp_path / name) if line["event"] == "validation"]
-        for name in "ab"
+        [{**line, "time": ""} for line in journal(tmp_path / name) if line["event"] == "validation"] for name in "ab"
     ]
     assert scores[0] == scores[1]
 
@@ -246,9 +243,7 @@ def test_every_recipe_runs(path: Path, photos: Path, tmp_path: Path) -> None:
     assert path.read_text().startswith("# Purpose:")
 
 
-def test_pictures_smaller_than_the_patch_do_not_stop_the_others(
-    recipe: Make, photos: Path, tmp_path: Path
-) -> None:
+def test_pictures_smaller_than_the_patch_do_not_stop_the_others(recipe: Make, photos: Path, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     shutil.copytree(photos, pictures)
     Image.new("RGB", (20, 20)).save(pictures / "tiny.png")

@@ -74,11 +74,7 @@ class TrainingProgress(Callback):
         if result is None:
             return
         ended = "done" if result.step == result.steps else "stopped; add --resume to go on"
-        best = (
-            f" Best mean gain {result.best_gain:+.2f} dB at step {result.best_step}."
-            if result.best_step
-            else ""
-        )
+        best = f" Best mean gain {result.best_gain:+.2f} dB at step {result.best_step}." if result.best_step else ""
         self._say(f"{result.step} of {result.steps} steps in {result.seconds / 60:.1f} min, {ended}.{best}")
 
     def _say(self, line: str) -> None:

@@ -19,9 +19,7 @@ def train(
         Path | None,
         typer.Option("--output", "-o", help="Folder of the run; by default runs/ and the recipe's name."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     devices: Annotated[str, typer.Option(help="Number of devices, or 'auto' for all of them.")] = "1",
     accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
 ) -> None:

@@ -85,9 +85,7 @@ class Checkpoint:
                 f"{path}: not a readable checkpoint ({_line(error)}); train anew in another folder"
             ) from error
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-            raise TrainingError(
-                f"{path}: not a checkpoint of format {FORMAT}; resume with the version that wrote it"
-            )
+            raise TrainingError(f"{path}: not a checkpoint of format {FORMAT}; resume with the version that wrote it")
         return cls(**content)
 
 

@@ -126,9 +126,7 @@ class PatchSource:
                     self._kept[path] = found
         if not self._usable:
             first = next(iter(self.broken.values()))
-            raise TrainingError(
-                f"none of {len(self.broken)} pictures can be used for training; the first: {first}"
-            )
+            raise TrainingError(f"none of {len(self.broken)} pictures can be used for training; the first: {first}")
 
     def __len__(self) -> int:
         return len(self._usable)
@@ -147,9 +145,7 @@ class PatchSource:
 
     def _try_load(self, path: Path) -> list[RGB8] | str:
         try:
-            return (
-                self._versions(path) or f"{path}: smaller than the {self.patch}-pixel patch; lower data.patch"
-            )
+            return self._versions(path) or f"{path}: smaller than the {self.patch}-pixel patch; lower data.patch"
         except PictureError as error:
             return str(error)
 

@@ -37,9 +37,7 @@ class Learner:
         _lay_channels_last(task)
         self._average = WeightAverage(task.network, recipe.ema)
         self._average.network.to(fabric.device)
-        self._optimiser = torch.optim.AdamW(
-            task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay
-        )
+        self._optimiser = torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay)
         # State is read and written through the bare task and optimiser: no wrapper's prefix gets into names.
         module = cast(Task, torch.compile(task)) if recipe.compile else task
         self._wrapped, self._stepper = fabric.setup(module, self._optimiser)
@@ -52,9 +50,7 @@ class Learner:
     def rate(self, step: int) -> float:
         """Learning rate of step number `step` (from 1)."""
         part = self.recipe.optimiser
-        return part.rate * rate_factor(
-            step - 1, steps=self.recipe.steps, warmup=part.warmup, floor=part.floor
-        )
+        return part.rate * rate_factor(step - 1, steps=self.recipe.steps, warmup=part.warmup, floor=part.floor)
 
     def learn(self, batch: Batch, step: int) -> dict[str, float]:
         """Does step number `step` (from 1).
@@ -115,7 +111,7 @@ class Learner:
 def _lay_channels_last(task: Task) -> None:
     """Puts the weights of convolutions into channels_last memory, and no others.
 
-    Gradients of other 4-D parameters come in the plain layout; with several devices each would have to be copied.
+    Gradients of other 4-D parameters come in the plain layout; several devices would have to copy each of them.
     """
     for module in task.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

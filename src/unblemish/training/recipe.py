@@ -31,9 +31,7 @@ class DataPart(_Part):
     scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         default=(1.0,), min_length=1, description="each picture is also used shrunk by these factors"
     )
-    memory: float = Field(
-        default=4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again"
-    )
+    memory: float = Field(default=4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again")
 
 
 class DegradationPart(_Part):
@@ -113,19 +111,13 @@ class Recipe(_Part):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise TrainingError(
-                f"{path}: cannot read the recipe ({error.strerror}); check the path"
-            ) from error
+            raise TrainingError(f"{path}: cannot read the recipe ({error.strerror}); check the path") from error
         except UnicodeDecodeError as error:
             raise TrainingError(f"{path}: is no text file; give a recipe in YAML, see recipes/") from error
         except yaml.YAMLError as error:
-            raise TrainingError(
-                f"{path}: not valid YAML ({' '.join(str(error).split())}); mend that line"
-            ) from error
+            raise TrainingError(f"{path}: not valid YAML ({' '.join(str(error).split())}); mend that line") from error
         if not isinstance(content, dict):
-            raise TrainingError(
-                f"{path}: a recipe is a list of 'key: value' lines; see recipes/ for examples"
-            )
+            raise TrainingError(f"{path}: a recipe is a list of 'key: value' lines; see recipes/ for examples")
         for pair in overrides or []:
             _override(content, pair)
         return cls.parse(content, str(path))
@@ -152,9 +144,7 @@ def _override(content: dict[str, object], pair: str) -> None:
     for parent in parents:
         inner = part.setdefault(parent, {})
         if not isinstance(inner, dict):
-            raise TrainingError(
-                f"'{pair}': {parent} is a value without keys of its own; see docs/training.md"
-            )
+            raise TrainingError(f"'{pair}': {parent} is a value without keys of its own; see docs/training.md")
         part = inner
     try:
         part[last] = _value(value)

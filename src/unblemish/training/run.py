@@ -128,9 +128,7 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
     else:
         paths, held_out = hold_out(paths, recipe.validation.pictures)
     # Validation first: it is quick, and names unknown degradations before all pictures are read.
-    validation = Validation(
-        held_out, crop=recipe.validation.crop, names=recipe.degradations.names, seed=recipe.seed
-    )
+    validation = Validation(held_out, crop=recipe.validation.crop, names=recipe.degradations.names, seed=recipe.seed)
     source = PatchSource(
         paths, patch=recipe.data.patch, scales=recipe.data.scales, memory=int(recipe.data.memory * 1e9)
     )
@@ -168,9 +166,7 @@ def _open(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint:
     path = folder / LAST
     if not resume:
         if path.exists():
-            raise TrainingError(
-                f"{folder}: holds a training already; add --resume to go on, or choose another folder"
-            )
+            raise TrainingError(f"{folder}: holds a training already; add --resume to go on, or choose another folder")
         _make(folder)
         return Checkpoint.start(recipe)
     state = Checkpoint.load(path)
@@ -206,9 +202,7 @@ def _launch(recipe: Recipe, devices: int | str, accelerator: str) -> Fabric:
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.precision)
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise TrainingError(
-            f"devices={devices} of accelerator={accelerator} cannot be had: {reason}"
-        ) from error
+        raise TrainingError(f"devices={devices} of accelerator={accelerator} cannot be had: {reason}") from error
     fabric.launch()
     fabric.seed_everything(recipe.seed, verbose=False)
     return fabric
@@ -227,9 +221,7 @@ def _facts(task: Task, data: tuple[PatchSource, Validation], fabric: Fabric) -> 
     }
 
 
-def _describe(
-    recipe: Recipe, folder: Path, state: Checkpoint, facts: dict[str, Any], command: Sequence[str]
-) -> None:
+def _describe(recipe: Recipe, folder: Path, state: Checkpoint, facts: dict[str, Any], command: Sequence[str]) -> None:
     """Adds this start to the history, and writes what is trained how and where beside the checkpoint."""
     record = provenance(command=shlex.join(command), seeds=[recipe.seed], seconds=state.seconds)
     revision = record["revision"] or {"commit": "unknown", "dirty": False}

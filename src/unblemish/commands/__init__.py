@@ -1,0 +1,1 @@
+"""One thin file a verb of the `unblemish` command; `app` lists them."""

@@ -1,0 +1,98 @@
+"""`unblemish restore`: damaged pictures in, restored pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unblemish.commands import options
+from unblemish.commands.batches import Request, Work, run_batch
+
+if TYPE_CHECKING:
+    from unblemish.pictures.batch import Job
+    from unblemish.pictures.picture import Picture
+    from unblemish.restoration.restorer import Restorer
+
+
+def restore(
+    inputs: options.Inputs = None,
+    output: options.Output = None,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="1 gives the network's result, 0 the input.")
+    ] = 1.0,
+    network: options.NetworkName = None,
+    bundle: options.BundleFolder = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    engine: Annotated[str, typer.Option(help="auto, eager, compiled, onnx or openvino.")] = "auto",
+    memory: Annotated[
+        str | None, typer.Option(help="What tiles may take, such as 2GB; by default what is free allows.")
+    ] = None,
+    format: options.Format = None,
+    quality: options.Quality = None,
+    subsampling: options.Subsampling = "4:4:4",
+    strip_metadata: options.StripMetadata = False,
+    overwrite: options.Overwrite = False,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Restore pictures: files, folders with all below them, or - for standard input and output.
+
+    Results get "_restored" after their name, or stand in the folder of --output with the tree of the input. A
+    run that was stopped goes on where it was: finished pictures are skipped. Exit status 1 says that pictures
+    failed, 130 that the run was interrupted.
+    """
+    request = Request(
+        inputs=inputs or [],
+        output=output,
+        suffix="_restored",
+        format=format,
+        quality=quality,
+        subsampling=subsampling,
+        strip_metadata=strip_metadata,
+        overwrite=overwrite,
+        max_pixels=max_pixels,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+    def prepare() -> Work:
+        from unblemish.restoration.restorer import Restorer
+
+        return Restoration(
+            Restorer(
+                bundle,
+                device=device,
+                precision=precision,
+                memory=memory,
+                strength=strength,
+                engine=engine,
+                network=network,
+            )
+        )
+
+    run_batch(request, "restore", prepare)
+
+
+class Restoration:
+    """A Restorer as the work of a batch."""
+
+    def __init__(self, restorer: Restorer) -> None:
+        self._restorer = restorer
+
+    def setup(self, picture: Picture) -> tuple[str, dict[str, Any]]:
+        """See `Work.setup`."""
+        chosen = self._restorer.describe(picture.height, picture.width)
+        line = (
+            f"{chosen.network}: {chosen.engine} on {chosen.device} in {chosen.precision}, "
+            f"tiles of at most {chosen.tile} pixels in {chosen.memory / 1e9:.1f} GB of memory"
+        )
+        return line, {**asdict(chosen), "strength": self._restorer.strength}
+
+    def treat(self, picture: Picture, job: Job, on_progress: Callable[[float], None]) -> Picture:
+        """See `Work.treat`."""
+        return self._restorer.restore(picture, on_progress)

@@ -1,0 +1,55 @@
+"""One picture, one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unblemish.networks.base import Network
+from unblemish.pictures.picture import Picture
+from unblemish.pictures.reading import read
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.restorer import Restorer
+
+
+def restore(
+    source: Picture | Path | str | bytes,
+    *,
+    bundle: Bundle | str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    memory: str | int | None = None,
+    strength: float = 1.0,
+    engine: str = "auto",
+    network: str | Network | None = None,
+) -> Picture:
+    """Restores one picture. The network is loaded anew each time: for many pictures, keep a `Restorer`.
+
+    Args:
+        source: A picture, the path of a file, or the bytes of one.
+        bundle: See `Restorer`, as for all that follows.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", "float32" or "bfloat16".
+        memory: What tiles may take: bytes, or text such as "2GB".
+        strength: From 0, the input, to 1, the network's result.
+        engine: "auto" or a key of `engines.ENGINES`.
+        network: Name of a network of the bundle, or a Network.
+
+    Returns:
+        The restored picture, to be saved with `write`.
+
+    Raises:
+        UserError: The picture cannot be read, or an argument is not possible here.
+    """
+    if isinstance(source, str):
+        source = Path(source)
+    picture = source if isinstance(source, Picture) else read(source)
+    restorer = Restorer(
+        bundle,
+        device=device,
+        precision=precision,
+        memory=memory,
+        strength=strength,
+        engine=engine,
+        network=network,
+    )
+    return restorer.restore(picture)
