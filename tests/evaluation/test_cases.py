@@ -16,10 +16,10 @@ from unblemish.evaluation.cases import (
     DegradedFolder,
     PairedFolder,
     Unusable,
-    find_pictures,
     load_rgb,
 )
 from unblemish.evaluation.errors import EvaluationError
+from unblemish.pictures.errors import PictureError
 
 
 def by_name(cases: CaseSet) -> dict[str, torch.Tensor]:
@@ -97,13 +97,8 @@ def test_a_broken_picture_is_named_and_the_rest_goes_on(photos: Path) -> None:
     assert "b.png" in found[1].reason
 
 
-def test_folders_without_pictures(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="no such folder"):
-        find_pictures(tmp_path / "missing")
-    (tmp_path / ".hidden").mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / ".hidden" / "x.png")
-    (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(EvaluationError, match="holds no picture"):
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="holds no picture"):
         DegradedFolder(tmp_path, None)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,46 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
+from unblemish.pictures.folders import find_pictures
 from unblemish.pictures.picture import Picture
 from unblemish.training import data
-from unblemish.training.data import PatchSource, find_pictures, hold_out, load_rgb, shrink, to_batch
+from unblemish.training.data import PatchSource, hold_out, load_rgb, shrink, to_batch
 from unblemish.training.errors import TrainingError
 
 
 def source(paths: list[Path], **options: object) -> PatchSource:
     return PatchSource(paths, **({"patch": 16, "scales": (1.0,), "memory": 10**9} | options))  # pyright: ignore
-
-
-def test_pictures_are_found_in_all_folders_sorted_and_hidden_ones_not(tmp_path: Path) -> None:
-    for name in ("b.png", "a/c.JPG", "a/.d.png", ".hidden/e.png", "notes.txt", "a/f.tiff"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert find_pictures(tmp_path) == [tmp_path / name for name in ("a/c.JPG", "a/f.tiff", "b.png")]
-
-
-def test_a_missing_folder_a_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="none: no such folder"):
-        find_pictures(tmp_path / "none")
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(TrainingError, match="no such folder"):
-        find_pictures(tmp_path / "notes.txt")
-    with pytest.raises(TrainingError, match="holds no picture"):
-        find_pictures(tmp_path)
-
-
-def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = os.scandir
-    (tmp_path / "locked").mkdir()
-    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
-
-    def guarded(path: str) -> object:
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", guarded)
-    with pytest.raises(TrainingError, match=r"locked: the folder cannot be read \(Permission denied\)"):
-        find_pictures(tmp_path)
 
 
 def test_hold_out_takes_the_smallest_hashes_in_any_order() -> None:

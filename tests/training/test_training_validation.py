@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from unblemish.training.data import find_pictures
+from unblemish.pictures.folders import find_pictures
 from unblemish.training.errors import TrainingError
 from unblemish.training.validation import Validation
 

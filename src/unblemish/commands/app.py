@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -12,32 +13,62 @@ from unblemish.errors import UserError
 
 app = typer.Typer(
     name="unblemish",
-    help="Examines a picture, restores it, and grows when it meets damage it does not know.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command("restore")(restore.restore)
 app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
+app.command("check-data")(check_data.check_data)
 app.command("evaluate")(evaluate.evaluate)
 app.command("models")(models.models)
 app.command("export")(export.export)
-app.command("check-data")(check_data.check_data)
 app.add_typer(bench.app, name="bench")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from unblemish import __version__
+
+        typer.echo(f"unblemish {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Examines a picture, restores it, and grows when it meets damage it does not know."""
+
+
 def main() -> None:
-    """Entry point: a user's error is one line on standard error and exit status 1, an interruption 130."""
+    """Entry point: what the user can mend is one line on standard error and exit status 1.
+
+    Wrong usage is status 2 and an interruption 130, as everywhere.
+    """
     try:
         app()
     except UserError as error:
-        typer.echo(f"unblemish: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("unblemish: interrupted; what is finished is kept, run the same command to go on", err=True)
-        sys.exit(130)
+        _end(str(error))
+    except OSError as error:
+        # Pictures explain their own; what comes this far is a report or a sheet that cannot be written.
+        _end(f"{error.filename or 'a file'}: {error.strerror or error}; check space and permissions")
+    finally:
+        _flush()
+
+
+def _end(message: str) -> None:
+    typer.echo(f"unblemish: {message}", err=True)
+    sys.exit(1)
+
+
+def _flush() -> None:
+    """Writes out what waits; where the reader of a pipe has left, Python must not try again at its end."""
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe left; standard output must not be flushed once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)

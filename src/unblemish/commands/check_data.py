@@ -14,9 +14,10 @@ def check_data(
 ) -> None:
     """Read every picture of a training folder and list those that cannot be used."""
     from unblemish.commands.extras import needs_extra
+    from unblemish.pictures.folders import find_pictures
 
     with needs_extra("train"):
-        from unblemish.training.data import PatchSource, find_pictures
+        from unblemish.training.data import PatchSource
 
     source = PatchSource(find_pictures(folder), patch=patch, scales=(1.0,), memory=0)
     for line in source.broken.values():

@@ -2,89 +2,96 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unblemish.commands import options
+
 if TYPE_CHECKING:
-    from unblemish.evaluation.cases import CaseSet
-    from unblemish.evaluation.scoring import Method
-    from unblemish.restoration.restorer import Restorer
+    pass
 
 ELEVEN = "grids"
 """Word that stands for the eleven degradations of GRIDS."""
 
+SHEET_CROP = 240
+"""Side in pixels of the central squares on a contact sheet: as wide as a column, so shown pixel by pixel."""
+
+_TABLES = (".json", ".csv", ".md")
+_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
+
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Clean pictures; or pairs in subfolders such as hazy and clear.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Clean pictures; or pairs in subfolders such as hazy and clear.")
+    ],
     degradations: Annotated[
         list[str] | None,
         typer.Option(
-            "--with", help="Damage, such as jpeg or gaussian_noise:sigma=25; 'clean' for none; 'grids' for the eleven."
+            "--with",
+            metavar="NAME[:PARAMETER=VALUE,...]",
+            help="Damage, such as gaussian_noise:sigma=25; 'clean' for none, 'grids' for the eleven of GRIDS.",
         ),
     ] = None,
-    sampled: Annotated[bool, typer.Option(help="Draw parameters from the published ranges.")] = False,
+    sampled: Annotated[
+        bool, typer.Option("--sampled", help="Draw the parameters of damage that is named without any.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the damage.")] = 0,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many pictures.")] = None,
-    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle; by default the one that ships.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pictures.")] = None,
     networks: Annotated[
-        list[str] | None, typer.Option("--network", help="Networks of the bundle; its default one if not given.")
+        list[str] | None, typer.Option("--network", help="Networks of the bundle; by default its default one.")
     ] = None,
+    bundle: options.BundleFolder = None,
     classical: Annotated[
-        list[str] | None, typer.Option(help="Classical tools to compare with, such as bm3d, median; 'all'.")
+        list[str] | None, typer.Option(help="Classical tools to compare with, such as median; 'all' for all.")
     ] = None,
     protocols: Annotated[list[str] | None, typer.Option("--protocol", help="rgb, y, y_crop4, lira.")] = None,
-    metrics: Annotated[list[str] | None, typer.Option("--metric", help="psnr, ssim, lpips ...")] = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metric", help="psnr, ssim, lpips, ...")] = None,
     alexnet: Annotated[Path | None, typer.Option(help="AlexNet weights for lpips.")] = None,
-    output: Annotated[
+    outputs: Annotated[
         list[Path] | None, typer.Option("--output", "-o", help="Also write .json, .csv or .md; may be repeated.")
     ] = None,
-    contact_sheet: Annotated[Path | None, typer.Option(help="Also write a picture of samples, one row a damage.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16.")] = "auto",
+    sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", help="Also write one sample of each damage as a picture.")
+    ] = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
 ) -> None:
-    """Score networks on a folder and print a table with its protocol."""
-    from unblemish.commands.console import progress_bar
-    from unblemish.commands.extras import needs_extra
-
-    with needs_extra("train"):
-        from unblemish.evaluation.metrics import create_metric
-        from unblemish.evaluation.protocol import preset
-        from unblemish.evaluation.scoring import score
-        from unblemish.evaluation.tables import to_markdown
+    """Score networks on a folder and print a table with its protocol; exit status 1 if pictures failed."""
+    from unblemish.evaluation.metrics import create_metric
+    from unblemish.evaluation.protocol import preset
+    from unblemish.evaluation.tables import to_markdown
     from unblemish.restoration.restorer import Restorer
 
+    _check_endings(outputs or [], sheet)
     started = time.monotonic()
-    restorers = [
-        Restorer(bundle, network=name, device=device, precision=precision) for name in (networks or [None])
-    ]
     sets = case_sets(folder, degradations or [], sampled=sampled, seed=seed, limit=limit)
-    methods = [as_method(restorer) for restorer in restorers] + classical_methods(classical or [])
-    with progress_bar() as progress:
-        bar = progress.add_task("evaluate")
-        table = score(
-            methods,
-            sets,
-            [preset(name) for name in (protocols or ["rgb"])],
-            [create_metric(name, alexnet) for name in (metrics or ["psnr", "ssim"])],
-            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
-        )
+    scales = [preset(name) for name in dict.fromkeys(protocols or ["rgb"])]
+    measures = [create_metric(name, alexnet) for name in dict.fromkeys(metrics or ["psnr", "ssim"])]
+    tools = classical_methods(classical or [])
+    names: list[str | None] = [*dict.fromkeys(networks)] if networks else [None]
+    restorers = [Restorer(bundle, network=name, device=device, precision=precision) for name in names]
+    methods = [*(as_method(restorer) for restorer in restorers), *tools]
+    table = _scored(methods, sets, scales, measures)
     typer.echo(to_markdown(table), nl=False)
-    for path in output or []:
-        _write(table, path, seed, time.monotonic() - started)
-    if contact_sheet:
-        _write_sheet(sets, methods, contact_sheet)
+    for path in outputs or []:
+        _write_table(table, path, seed, time.monotonic() - started)
+    if sheet:
+        _write_sheet(table, sets, methods, sheet)
     if table.failures:
         raise typer.Exit(1)
 
 
 def case_sets(
-    folder: Path, degradations: list[str], *, sampled: bool, seed: int, limit: int | None
+    folder: Path, degradations: Sequence[str], *, sampled: bool, seed: int, limit: int | None
 ) -> list[CaseSet]:
-    """What is scored: pairs where no damage is named, else the folder's pictures with each damage."""
+    """What is scored: pairs where no damage is named, else the folder's pictures with each damage, once.
+
+    Raises:
+        UserError: The folder or a damage is not what it must be.
+    """
     from unblemish.degradations.catalogue import GRIDS_ELEVEN
     from unblemish.degradations.parsing import parse
     from unblemish.evaluation.cases import CLEAN, DegradedFolder, PairedFolder
@@ -92,12 +99,13 @@ def case_sets(
     if not degradations:
         return [PairedFolder.below(folder, limit=limit)]
     words = [word for text in degradations for word in (GRIDS_ELEVEN if text == ELEVEN else (text,))]
-    sets: list[CaseSet] = []
+    sets: dict[str, CaseSet] = {}
     for word in words:
         degradation, values = (None, {}) if word == CLEAN else parse(word)
         drawn = sampled and not values and degradation is not None
-        sets.append(DegradedFolder(folder, degradation, values=values, sampled=drawn, seed=seed, limit=limit))
-    return sets
+        cases = DegradedFolder(folder, degradation, values=values, sampled=drawn, seed=seed, limit=limit)
+        sets.setdefault(cases.name, cases)
+    return list(sets.values())
 
 
 def as_method(restorer: Restorer) -> Method:
@@ -108,31 +116,78 @@ def as_method(restorer: Restorer) -> Method:
     return Method(restorer.name, restorer.restore_tensor, precision=precision)
 
 
-def classical_methods(words: list[str]) -> list[Method]:
-    """The named classical tools; 'all' for every one."""
+def classical_methods(words: Sequence[str]) -> list[Method]:
+    """The named classical tools; 'all' for every one that is installed.
+
+    Raises:
+        UserError: A tool is not known, or one that was named is not installed.
+    """
+    import torch
+
     from unblemish.evaluation.classical import classical_names, create_classical
+    from unblemish.evaluation.errors import EvaluationError
 
-    names = classical_names() if "all" in words else words
-    return [create_classical(name) for name in names]
+    tools: list[Method] = []
+    # Noise with a black square: something to do for each tool, so that each says now what it lacks.
+    trial = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    trial[..., 30:34, 30:34] = 0
+    for name in dict.fromkeys(classical_names() if "all" in words else words):
+        tool = create_classical(name)
+        try:
+            tool.restore(trial)
+        except EvaluationError as error:
+            if "all" not in words:
+                raise
+            typer.echo(f"left out: {name} ({error})", err=True)
+            continue
+        tools.append(tool)
+    return tools
 
 
-def _write(table, path: Path, seed: int, seconds: float) -> None:  # noqa: ANN001
-    from unblemish.errors import UserError
+def _scored(
+    methods: Sequence[Method], sets: Sequence[CaseSet], scales: Sequence[Protocol], measures: Sequence[Metric]
+) -> ScoreTable:
+    from unblemish.commands.console import progress_bar
+    from unblemish.evaluation.scoring import score
+
+    with progress_bar() as progress:
+        bar = progress.add_task("evaluate", total=None)
+        return score(
+            methods,
+            sets,
+            scales,
+            measures,
+            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+
+
+def _check_endings(outputs: Sequence[Path], sheet: Path | None) -> None:
+    """Complains before the hours of scoring rather than after them."""
+    for path in outputs:
+        if path.suffix not in _TABLES:
+            raise UserError(f"{path}: tables are written as {', '.join(_TABLES)}; choose one of these endings")
+    if sheet and sheet.suffix.lower() not in _SHEETS:
+        raise UserError(f"{sheet}: sheets are written as {', '.join(_SHEETS)}; choose one of these endings")
+
+
+def _write_table(table: ScoreTable, path: Path, seed: int, seconds: float) -> None:
     from unblemish.evaluation.provenance import provenance, write_result
     from unblemish.evaluation.tables import to_csv, to_markdown
 
     if path.suffix == ".json":
-        command = ["unblemish", *sys.argv[1:]]
-        write_result(path, {"provenance": provenance(command, [seed], seconds), "table": table.to_dict()})
-    elif path.suffix in (".csv", ".md"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(to_csv(table) if path.suffix == ".csv" else to_markdown(table), encoding="utf-8")
-    else:
-        raise UserError(f"{path}: tables are written as .json, .csv or .md; choose one of these endings")
+        origin = provenance(["unblemish", *sys.argv[1:]], [seed], seconds)
+        write_result(path, {"provenance": origin, "table": table.to_dict()})
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_csv(table) if path.suffix == ".csv" else to_markdown(table), encoding="utf-8")
 
 
-def _write_sheet(sets: list[CaseSet], methods: list[Method], path: Path) -> None:
+def _write_sheet(
+    table: ScoreTable, sets: Sequence[CaseSet], methods: Sequence[Method], path: Path
+) -> None:
     from unblemish.evaluation.contact_sheets import contact_sheet, save_sheet, sheet_rows
 
-    columns, rows = sheet_rows(sets, methods)
-    save_sheet(contact_sheet(columns, rows), path)
+    failing = {failure.method for failure in table.failures}
+    sound = [method for method in methods if method.name not in failing]
+    columns = ["clean", "damaged", *(method.name for method in sound)]
+    save_sheet(contact_sheet(columns, sheet_rows(sets, sound, SHEET_CROP), SHEET_CROP), path)

@@ -21,7 +21,7 @@ from unblemish.degradations.base import Degradation
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.errors import UserError
 from unblemish.evaluation.errors import EvaluationError
-from unblemish.pictures.formats import is_picture_name
+from unblemish.pictures.folders import find_pictures
 from unblemish.pictures.picture import to_float
 from unblemish.pictures.reading import read
 
@@ -99,7 +99,7 @@ class DegradedFolder(CaseSet):
         limit: Score only the first so many pictures in the order of their names.
 
     Raises:
-        EvaluationError: There is no such folder, or no picture in it.
+        PictureError: There is no such folder, or no picture in it.
         ValueError: A parameter is not known or not allowed.
     """
 
@@ -225,27 +225,6 @@ class PairedFolder(CaseSet):
                 f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them"
             )
         return Case(stem, damaged, clean)
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """All pictures below a folder by their suffix, sorted; hidden ones are left out.
-
-    Raises:
-        EvaluationError: The folder does not exist, or holds no picture.
-    """
-    if not folder.is_dir():
-        raise EvaluationError(f"{folder}: no such folder; give one that holds pictures")
-    inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
-    paths = sorted(
-        p
-        for p, below in inside
-        if is_picture_name(p) and not any(part.startswith(".") for part in below.parts)
-    )
-    if not paths:
-        raise EvaluationError(
-            f"{folder}: holds no picture (PNG, JPEG, TIFF, WebP, BMP); give a folder that does"
-        )
-    return paths
 
 
 def load_rgb(path: Path) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unblemish.pictures.errors import PictureError
+from unblemish.pictures.folders import walk_pictures
 from unblemish.pictures.formats import FORMATS, Format, format_named, format_of_name, is_picture_name
 from unblemish.pictures.writing import refuse_same_file
 
@@ -139,7 +140,7 @@ def _jobs(inputs: list[Path], output: Path | None, suffix: str, chosen: Format |
             root = path.resolve().parent / (name + suffix)
         else:
             root = output if len(inputs) == 1 else output / name
-        for found in _pictures_below(path, output or root):
+        for found in walk_pictures(path, output or root):
             place = root / found.relative_to(path)
             yield Job(found, place.with_name(place.stem + _ending(found, chosen)), key)
 
@@ -152,23 +153,6 @@ def _ending(path: Path, chosen: Format | None) -> str:
     if own is not None and own.written_as != own.key:
         return FORMATS[own.written_as].suffixes[0]
     return path.suffix
-
-
-def _pictures_below(folder: Path, output: Path) -> Iterator[Path]:
-    """Pictures in and below a folder, sorted; links to folders are not followed, so loops do no harm."""
-
-    def fail(error: OSError) -> None:
-        raise PictureError(f"{error.filename}: cannot be listed ({error.strerror}); change its permissions")
-
-    results = output.resolve()
-    for at, folders, files in os.walk(folder, onerror=fail):
-        here = Path(at)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != results
-        )
-        for name in sorted(files):
-            if not name.startswith(".") and is_picture_name(Path(name)):
-                yield here / name
 
 
 def _unique(jobs: Iterator[Job]) -> list[Job]:

@@ -7,11 +7,9 @@ resumed training continues with the very patches it would have seen, and no samp
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import torch
@@ -19,38 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unblemish.pictures.errors import PictureError
-from unblemish.pictures.formats import FORMATS, is_picture_name
 from unblemish.pictures.picture import from_float, to_float
 from unblemish.pictures.reading import read
 from unblemish.training.errors import TrainingError
 
 RGB8 = NDArray[np.uint8]
 """`(H, W, 3)`"""
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """All pictures below `folder` by their suffix, sorted, hidden ones left out.
-
-    Raises:
-        TrainingError: The folder does not exist, it or one below cannot be read, or there is no picture.
-    """
-    if not folder.is_dir():
-        raise TrainingError(f"{folder}: no such folder; give one that holds clean pictures (data.folder=...)")
-    paths = []
-    for parent, below, names in os.walk(folder, onerror=_unreadable):
-        below[:] = [name for name in below if not name.startswith(".")]
-        paths += [Path(parent, name) for name in names if not name.startswith(".")]
-    paths = sorted(path for path in paths if is_picture_name(path))
-    if not paths:
-        titles = ", ".join(format.title for format in FORMATS.values())
-        raise TrainingError(f"{folder}: holds no picture ({titles}); put clean photographs there")
-    return paths
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    raise TrainingError(
-        f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
-    ) from error
 
 
 def hold_out(paths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:

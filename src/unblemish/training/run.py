@@ -18,9 +18,10 @@ from lightning_fabric import Fabric
 from unblemish.evaluation.provenance import provenance
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights
+from unblemish.pictures.folders import find_pictures
 from unblemish.training.callbacks import Callback, FitResult, Journal
 from unblemish.training.checkpoint import Checkpoint
-from unblemish.training.data import PatchSource, find_pictures, hold_out
+from unblemish.training.data import PatchSource, hold_out
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST, fit
 from unblemish.training.recipe import Recipe

@@ -1,0 +1,52 @@
+"""Finding the pictures of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from unblemish.pictures.errors import PictureError
+from unblemish.pictures.formats import FORMATS, is_picture_name
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All pictures in and below a folder, in the order of `walk_pictures`.
+
+    Raises:
+        PictureError: The folder does not exist, it or one below cannot be listed, or there is no picture.
+    """
+    if not folder.is_dir():
+        raise PictureError(f"{folder}: no such folder; give one that holds pictures")
+    paths = list(walk_pictures(folder))
+    if not paths:
+        titles = ", ".join(format.title for format in FORMATS.values())
+        raise PictureError(f"{folder}: holds no picture ({titles}); give a folder that does")
+    return paths
+
+
+def walk_pictures(folder: Path, without: Path | None = None) -> Iterator[Path]:
+    """Files with a picture's suffix, sorted within each folder, folders after files.
+
+    Hidden files and folders are left out, and so are linked folders, whose loops then do no harm.
+
+    Args:
+        folder: Where to begin.
+        without: A folder that is left out.
+
+    Raises:
+        PictureError: A folder cannot be listed.
+    """
+
+    def fail(error: OSError) -> None:
+        raise PictureError(f"{error.filename}: cannot be listed ({error.strerror}); change its permissions")
+
+    left_out = None if without is None else without.resolve()
+    for at, folders, files in os.walk(folder, onerror=fail):
+        here = Path(at)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (here / name).resolve() != left_out
+        )
+        for name in sorted(files):
+            if not name.startswith(".") and is_picture_name(Path(name)):
+                yield here / name
