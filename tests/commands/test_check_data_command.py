@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from unblemish.commands.check_data import check_data
-from unblemish.training.errors import TrainingError
+from unblemish.pictures.errors import PictureError
 
 app = typer.Typer()
 app.command()(check_data)
@@ -34,5 +34,5 @@ def test_what_cannot_be_used_is_listed_with_exit_status_1(tmp_path: Path) -> Non
 
 
 def test_an_empty_folder_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="holds no picture"):
+    with pytest.raises(PictureError, match="holds no picture"):
         CliRunner().invoke(app, [str(tmp_path)], catch_exceptions=False)

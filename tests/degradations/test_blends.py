@@ -49,9 +49,7 @@ def test_drawn_values_come_from_triples_of_the_severity(severity: Severity) -> N
     assert drawn["3.quality"].equal(drawn["3.quality"].round())
     allowed = set(map(tuple, level_triples(severity).tolist()))
     seen: set[tuple[int, ...]] = set()
-    for values in zip(
-        drawn["1.sigma"].tolist(), drawn["2.sigma"].tolist(), drawn["3.quality"].tolist(), strict=True
-    ):
+    for values in zip(drawn["1.sigma"].tolist(), drawn["2.sigma"].tolist(), drawn["3.quality"].tolist(), strict=True):
         # A quality on an edge belongs to either neighbour, since it was rounded.
         levels = [
             [k for k in range(1, 11) if min(edges[k - 1 : k + 1]) <= value <= max(edges[k - 1 : k + 1])]
@@ -70,9 +68,7 @@ def test_triples_and_places_in_bins_are_uniform() -> None:
     triples = level_triples("moderate")
     for k in range(1, 11):
         share = (triples[:, 0] == k).double().mean().item()
-        assert ((level == k - 1).double().mean().item() - share) == pytest.approx(
-            0, abs=5 * (share / 20000) ** 0.5
-        )
+        assert ((level == k - 1).double().mean().item() - share) == pytest.approx(0, abs=5 * (share / 20000) ** 0.5)
     place = drawn["2.sigma"] / 5 % 1
     assert place.mean().item() == pytest.approx(0.5, abs=5 * (1 / 12 / 20000) ** 0.5)
 
@@ -80,9 +76,7 @@ def test_triples_and_places_in_bins_are_uniform() -> None:
 def test_the_order_is_blur_noise_jpeg(photograph: Tensor) -> None:
     blend = Blend("severe")
     parameters = blend.sample(1, torch.Generator().manual_seed(2))
-    blurred = GaussianBlur(21, "replicate").apply(
-        photograph, {"sigma": parameters["1.sigma"]}, torch.Generator()
-    )
+    blurred = GaussianBlur(21, "replicate").apply(photograph, {"sigma": parameters["1.sigma"]}, torch.Generator())
     noisy = GaussianNoise().apply(blurred, {"sigma": parameters["2.sigma"]}, torch.Generator().manual_seed(7))
     jpeg = Jpeg().fixed(1, quality=parameters["3.quality"].item())
     expected = Jpeg().apply(noisy, jpeg, torch.Generator())
@@ -116,9 +110,7 @@ def test_defaults_are_the_mean_levels() -> None:
 
 
 def test_unknown_words_are_refused() -> None:
-    with pytest.raises(
-        DegradationError, match="severity of a blend is called 'awful'; known are: mild, moderate"
-    ):
+    with pytest.raises(DegradationError, match="severity of a blend is called 'awful'; known are: mild, moderate"):
         Blend("awful")  # pyright: ignore[reportArgumentType]
     with pytest.raises(DegradationError, match="scene of a blend is called 'fog'; known are: none, haze"):
         Blend("mild", "fog")  # pyright: ignore[reportArgumentType]

@@ -43,8 +43,6 @@ def test_each_picture_has_its_own_quality(photograph: Tensor, damage: Callable, 
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 def test_subsampling_is_pillows(pixels: np.ndarray, subsampling: str) -> None:
     stream = BytesIO()
-    Image.fromarray(pixels).save(
-        stream, "JPEG", quality=50, subsampling=SUBSAMPLINGS[::-1].index(subsampling)
-    )
+    Image.fromarray(pixels).save(stream, "JPEG", quality=50, subsampling=SUBSAMPLINGS[::-1].index(subsampling))
     with Image.open(stream) as decoded:
         assert np.array_equal(np.asarray(decoded), jpeg_round_trip(pixels, 50, subsampling))

@@ -101,9 +101,7 @@ def test_parameters_act_on_their_own_picture(degradation: Degradation, batch: Te
     for key in varied:
         spec = degradation.specs[key]
         # A value below the default, so that the size of kernels and the count of draws stay as they were.
-        lower = max(
-            spec.minimum, spec.default - max(1.0, 0.5 * spec.default) if spec.integer else 0.5 * spec.default
-        )
+        lower = max(spec.minimum, spec.default - max(1.0, 0.5 * spec.default) if spec.integer else 0.5 * spec.default)
         if lower == spec.default:
             lower = spec.default + 1
         changed = {**base, key: torch.tensor([spec.default, lower], dtype=torch.float32)}
@@ -156,9 +154,7 @@ def test_names_are_those_of_the_classes_and_the_eleven_are_known() -> None:
 
 
 def test_unknown_name_lists_the_known_and_the_closest() -> None:
-    with pytest.raises(
-        DegradationError, match=r"'gausian_noise'; did you mean gaussian_noise\?.*jpeg.*rain"
-    ) as caught:
+    with pytest.raises(DegradationError, match=r"'gausian_noise'; did you mean gaussian_noise\?.*jpeg.*rain") as caught:
         catalogue.create("gausian_noise")
     assert isinstance(caught.value, UserError)
     with pytest.raises(DegradationError, match="known are: gaussian_blur"):

@@ -55,9 +55,7 @@ def test_filter_inside_keeps_only_whole_overlaps() -> None:
     kernels = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(1)) / 25
     inside = filter_inside(pictures(), kernels)
     assert inside.shape == (3, 3, 15, 22)
-    assert torch.allclose(
-        inside, filter_with_kernels(pictures(), kernels, "constant")[..., 2:-2, 2:-2], atol=ROUNDING
-    )
+    assert torch.allclose(inside, filter_with_kernels(pictures(), kernels, "constant")[..., 2:-2, 2:-2], atol=ROUNDING)
 
 
 def test_taps_agree_with_opencv_and_sigma_0_is_the_identity() -> None:

@@ -33,9 +33,7 @@ def test_a_stroke_of_no_length_is_a_dot_and_slanted_ones_are_exact() -> None:
     dot = stroke_mask(torch.full((1, 1, 4), 9.0), torch.tensor([5.0]), torch.tensor([1.0]), 20, 20)
     y, x = torch.meshgrid(torch.arange(20.0), torch.arange(20.0), indexing="ij")
     assert torch.equal(dot[0, 0], (y - 9) ** 2 + (x - 9) ** 2 <= 6.25)
-    slanted = stroke_mask(
-        torch.tensor([[[2.0, 3.0, 15.0, 12.0]]]), torch.tensor([4.5]), torch.tensor([1.0]), 20, 20
-    )
+    slanted = stroke_mask(torch.tensor([[[2.0, 3.0, 15.0, 12.0]]]), torch.tensor([4.5]), torch.tensor([1.0]), 20, 20)
     along = ((y - 2) * 13 + (x - 3) * 9) / (13**2 + 9**2)
     foot = along.clamp(0, 1)
     distance = torch.hypot(y - 2 - 13 * foot, x - 3 - 9 * foot)
@@ -61,15 +59,11 @@ def test_no_strokes_change_nothing(photograph: Tensor, damage: Callable) -> None
     assert torch.equal(damage(Inpainting(), photograph, count=0), photograph)
 
 
-@pytest.mark.parametrize(
-    ("few", "many"), [({"count": 5}, {"count": 10}), ({"thickness": 5}, {"thickness": 10})]
-)
+@pytest.mark.parametrize(("few", "many"), [({"count": 5}, {"count": 10}), ({"thickness": 5}, {"thickness": 10})])
 def test_more_and_thicker_strokes_cover_more(photograph: Tensor, few: dict, many: dict) -> None:
     strokes, clean = Inpainting(), photograph.repeat(16, 1, 1, 1) * 0.8 + 0.1
     covered = [
-        (strokes.apply(clean, strokes.fixed(16, **values), torch.Generator().manual_seed(0)) != clean)
-        .double()
-        .mean()
+        (strokes.apply(clean, strokes.fixed(16, **values), torch.Generator().manual_seed(0)) != clean).double().mean()
         for values in (few, many)
     ]
     assert covered[1] > 1.3 * covered[0]

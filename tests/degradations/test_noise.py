@@ -41,9 +41,7 @@ def test_gaussian_clips(damage: Callable) -> None:
 
 @pytest.mark.parametrize("exponent", [1.5, 2.0])
 @pytest.mark.parametrize("level", [0.1, 0.4])
-def test_poisson_has_mean_x_and_variance_x_over_photons(
-    damage: Callable, exponent: float, level: float
-) -> None:
+def test_poisson_has_mean_x_and_variance_x_over_photons(damage: Callable, exponent: float, level: float) -> None:
     photons = 10.0**exponent
     noisy = damage(PoissonNoise(), FLAT * 2 * level, exponent=exponent).double()
     variance = level / photons

@@ -17,9 +17,7 @@ ROUNDING = 2e-5
 
 def pillow(channel: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pillow in 32-bit float, so that its 8-bit rounding and clipping stay out of the comparison."""
-    return np.asarray(
-        Image.fromarray(channel.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    )
+    return np.asarray(Image.fromarray(channel.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC))
 
 
 @pytest.mark.parametrize("size", [(68, 76), (41, 50), (300, 311)])
@@ -40,9 +38,7 @@ def test_down_and_up_is_pillows(photograph: Tensor, damage: Callable, factor: fl
         assert np.abs(damaged[channel] - expected).max() < 2 * ROUNDING
 
 
-def test_factors_are_those_of_each_picture_and_1_changes_nothing(
-    photograph: Tensor, damage: Callable
-) -> None:
+def test_factors_are_those_of_each_picture_and_1_changes_nothing(photograph: Tensor, damage: Callable) -> None:
     triple = photograph.repeat(3, 1, 1, 1)
     mixed = SuperResolution().apply(triple, {"factor": torch.tensor([4.0, 1.0, 2.0])}, torch.Generator())
     assert torch.equal(mixed[:1], damage(SuperResolution(), photograph, factor=4))

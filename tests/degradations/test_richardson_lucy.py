@@ -20,9 +20,7 @@ def scikit_image(image: np.ndarray, iterations: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 10])
-def test_it_is_scikit_images(
-    photograph: Tensor, damage: Callable, as_image: Callable, iterations: int
-) -> None:
+def test_it_is_scikit_images(photograph: Tensor, damage: Callable, as_image: Callable, iterations: int) -> None:
     restored = as_image(damage(RichardsonLucy(), photograph, iterations=iterations))
     # float32 against float64; the error grows with the iterations
     assert np.abs(restored - scikit_image(as_image(photograph), iterations)).max() < 1e-6 * iterations

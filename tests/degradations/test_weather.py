@@ -14,9 +14,7 @@ def test_radial_depth_on_a_patch_of_64_is_the_published_formula() -> None:
     depth = depth_map("radial", 64, 64)
     for y in (0, 17, 32, 63):
         for x in (0, 32, 50):
-            assert depth[y, x].item() == pytest.approx(
-                -0.04 * math.hypot(y - 32, x - 32) + math.sqrt(64), abs=1e-5
-            )
+            assert depth[y, x].item() == pytest.approx(-0.04 * math.hypot(y - 32, x - 32) + math.sqrt(64), abs=1e-5)
 
 
 def test_depths_keep_their_range_on_large_pictures() -> None:

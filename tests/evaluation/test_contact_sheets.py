@@ -24,9 +24,7 @@ def test_pictures_stand_in_their_places() -> None:
         SheetRow("second", [flat(0, 0, 1), None], ["three", ""]),
     ]
     pixels = np.asarray(contact_sheet(["left", "right"], rows, width=30))
-    place = {
-        colour: np.argwhere((pixels == colour).all(2)) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))
-    }
+    place = {colour: np.argwhere((pixels == colour).all(2)) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))}
     assert all(len(found) == 20 * 30 for found in place.values())
     red, green, blue = (found.min(0) for found in place.values())
     assert red[0] == green[0] < blue[0]

@@ -45,9 +45,7 @@ def test_ssim_is_that_of_scikit_image(window: str, sigma: float, channels: int) 
 def test_ssim_and_psnr_are_those_of_torchmetrics() -> None:
     image = pytest.importorskip("torchmetrics.functional.image")
     x, y = (picture.double() for picture in pair(0.1))
-    theirs = image.structural_similarity_index_measure(
-        x, y, data_range=1.0, reduction="none", return_full_image=True
-    )
+    theirs = image.structural_similarity_index_measure(x, y, data_range=1.0, reduction="none", return_full_image=True)
     # Theirs averages over the invented border too; within the picture both must agree.
     inside = theirs[1][..., 5:-5, 5:-5].mean((1, 2, 3))
     assert ssim(x, y) == pytest.approx(inside, abs=1e-9)
@@ -68,9 +66,7 @@ def test_psnr_averages_the_error_over_channels_not_the_decibels() -> None:
     y = torch.zeros(1, 3, 8, 8)
     x = y.clone()
     x[:, 0] = 0.3
-    assert psnr(x, y).item() == pytest.approx(
-        -10 * math.log10(0.09 / 3), abs=1e-6
-    )  # 0.3 is not exact in float32
+    assert psnr(x, y).item() == pytest.approx(-10 * math.log10(0.09 / 3), abs=1e-6)  # 0.3 is not exact in float32
 
 
 def test_small_pictures_have_no_ssim() -> None:

@@ -62,9 +62,7 @@ def test_uniform_heads_are_a_mean_over_channels() -> None:
     clean = pictures()
     damaged = noisy(clean, 0.1)
     plain = AlexDistance(weights())(damaged, clean)
-    assert plain == pytest.approx(
-        AlexDistance(weights(), [torch.ones(c) / c for c in CHANNELS])(damaged, clean)
-    )
+    assert plain == pytest.approx(AlexDistance(weights(), [torch.ones(c) / c for c in CHANNELS])(damaged, clean))
     doubled = AlexDistance(weights(), [2 * torch.ones(c) / c for c in CHANNELS])(damaged, clean)
     assert doubled == pytest.approx(2 * plain)
 

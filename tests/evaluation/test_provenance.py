@@ -40,9 +40,7 @@ def checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_revision_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = checkout(tmp_path, monkeypatch)
-    head = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=source, capture_output=True, text=True, check=True
-    )
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=source, capture_output=True, text=True, check=True)
     assert revision() == {"commit": head.stdout.strip(), "dirty": False}
     (source / "new.py").write_text("")
     assert revision() == {"commit": head.stdout.strip(), "dirty": True}

@@ -94,9 +94,7 @@ def test_pictures_a_metric_cannot_take_are_failures(photos: Path, make_scene) ->
     from PIL import Image
 
     Image.fromarray(make_scene(0, 10, 90)).save(photos / "flat.png")
-    table = score(
-        [Method("same", lambda x: x)], [DegradedFolder(photos, None)], [preset("rgb")], [PSNR, SSIM]
-    )
+    table = score([Method("same", lambda x: x)], [DegradedFolder(photos, None)], [preset("rgb")], [PSNR, SSIM])
     assert [(f.picture, f.method) for f in table.failures] == [("flat.png", "input")]
     assert "11 x 11" in table.failures[0].reason
     assert "flat.png" not in table.values("clean", "same", "rgb", "psnr")

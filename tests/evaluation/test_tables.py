@@ -25,9 +25,7 @@ def table() -> ScoreTable:
     return ScoreTable(
         protocols=(preset("rgb").on("photos (1)"),),
         metrics=(MetricInfo("psnr", "PSNR", 2, True), MetricInfo("ssim", "SSIM", 4, True)),
-        sets=tuple(
-            SetInfo(n, n.title(), n, "photos", f"{n} 1, seed 0", 1) for n in ("noise", "blur", "clean")
-        ),
+        sets=tuple(SetInfo(n, n.title(), n, "photos", f"{n} 1, seed 0", 1) for n in ("noise", "blur", "clean")),
         methods={"net": "bfloat16", "median": "float32"},
         scores=tuple(
             Score(*key, "rgb", metric, {"a": value})

@@ -28,7 +28,7 @@ def test_starts_as_blocks_without_effect() -> None:
     """Beta and gamma start at zero, so that only the outer convolutions act at first (paper, supplement)."""
     network = nafnet_compact()
     block = network.encoders[0]
-    x = torch.randn(1, 32, 4, 4)
+    x = torch.randn(1, 48, 4, 4)
     assert torch.equal(block(x), x)
 
 

@@ -52,9 +52,7 @@ def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     loaded.register_buffer("count", torch.tensor(0))
     save_weights(network, tmp_path / "full.safetensors", {})
     save_weights(network, tmp_path / "half.safetensors", {}, torch.float16)
-    assert (tmp_path / "half.safetensors").stat().st_size < 0.55 * (
-        tmp_path / "full.safetensors"
-    ).stat().st_size
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.55 * (tmp_path / "full.safetensors").stat().st_size
     assert network.conv_first.weight.dtype == torch.float32
     load_weights(loaded, tmp_path / "half.safetensors")
     assert loaded.conv_first.weight.dtype == torch.float32
@@ -105,9 +103,7 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
 def test_no_safetensors_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     path.write_bytes(content)
-    with pytest.raises(
-        NetworkError, match=r"w\.safetensors: is damaged or no safetensors file \(.*\); give"
-    ) as caught:
+    with pytest.raises(NetworkError, match=r"w\.safetensors: is damaged or no safetensors file \(.*\); give") as caught:
         load_weights(tiny(), path)
     assert "\n" not in str(caught.value)
 

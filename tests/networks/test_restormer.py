@@ -21,16 +21,12 @@ def test_attention_is_equation_1() -> None:
     attention = TransposedAttention(12, heads=3)
     torch.nn.init.uniform_(attention.temperature, 0.5, 2.0)
     x = torch.randn(2, 12, 6, 5)
-    projected = F.conv2d(
-        F.conv2d(x, attention.expand.weight), attention.depthwise.weight, padding=1, groups=36
-    )
+    projected = F.conv2d(F.conv2d(x, attention.expand.weight), attention.depthwise.weight, padding=1, groups=36)
     mixed = torch.empty_like(x)
     for picture in range(2):
         for head in range(3):
             query, key, value = (
-                projected[picture, part * 12 + head * 4 : part * 12 + head * 4 + 4].reshape(
-                    4, 30
-                )  # (c, pixels)
+                projected[picture, part * 12 + head * 4 : part * 12 + head * 4 + 4].reshape(4, 30)  # (c, pixels)
                 for part in range(3)
             )
             likeness = F.normalize(query, dim=1) @ F.normalize(key, dim=1).T * attention.temperature[head]

@@ -145,9 +145,7 @@ def test_a_pipe_between_processes(photograph):
     )
     file = io.BytesIO()
     Image.fromarray(photograph).save(file, "JPEG")
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=file.getvalue(), capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], input=file.getvalue(), capture_output=True, check=True)
     assert done.stderr == b""
     assert read(done.stdout).format == "webp"
 

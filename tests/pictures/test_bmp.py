@@ -42,9 +42,7 @@ def test_opencv_reads_what_is_written(alpha, random_samples):
     assert mask is None or np.array_equal(found[..., 3], mask)
 
 
-@pytest.mark.parametrize(
-    ("mode", "note"), [("1", "1 bit expanded to 8"), ("P", "palette expanded to RGB"), ("L", "")]
-)
+@pytest.mark.parametrize(("mode", "note"), [("1", "1 bit expanded to 8"), ("P", "palette expanded to RGB"), ("L", "")])
 def test_files_of_pillow(mode, note, photograph):
     image = Image.fromarray(photograph).convert(mode)
     file = io.BytesIO()

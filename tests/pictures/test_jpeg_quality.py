@@ -43,8 +43,6 @@ def test_foreign_tables_get_the_most_similar_quality(photograph):
     assert estimate_quality(tables) in range(72, 77)
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xdb\x00\x43\x00\x01", b"\xff\xd8\xff\xff\xff"]
-)
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xdb\x00\x43\x00\x01", b"\xff\xd8\xff\xff\xff"])
 def test_no_tables_give_no_quality(data):
     assert estimate(data) is None

@@ -49,9 +49,7 @@ def test_the_preview_of_the_damaged_picture_goes(exif):
     assert tidy_exif(bytes(block))[at : at + 4] == bytes(4)
 
 
-@pytest.mark.parametrize(
-    "block", [b"", b"Exif\0\0", b"garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", bytes(70_000)]
-)
+@pytest.mark.parametrize("block", [b"", b"Exif\0\0", b"garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", bytes(70_000)])
 def test_damaged_exif_raises_value_error(block):
     with pytest.raises(ValueError, match=r"^(has|is|ends|points)"):
         tidy_exif(block)

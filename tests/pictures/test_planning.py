@@ -132,16 +132,12 @@ def test_a_single_existing_result_is_an_error_and_a_batch_skips_it(tree):
     (tree / "in_restored/a.jpg").touch()
     (tree / "in/a_restored.jpg").touch()
     (tree / "x.png").touch()
-    assert [job.finished for job in plan_jobs([Path("in/deep"), Path("in/b.PNG")], Path("out"))] == [
-        False
-    ] * 3
+    assert [job.finished for job in plan_jobs([Path("in/deep"), Path("in/b.PNG")], Path("out"))] == [False] * 3
     jobs = plan_jobs([Path("in")], None)
     assert [job.source.name for job in jobs if job.finished] == ["a.jpg"]
     assert not any(job.finished for job in plan_jobs([Path("in")], None, overwrite=True))
     for output in (None, Path("x.png"), Path("in_restored")):
-        with pytest.raises(
-            PictureError, match="exists already; give another output, or --overwrite to replace it"
-        ):
+        with pytest.raises(PictureError, match="exists already; give another output, or --overwrite to replace it"):
             plan_jobs([Path("in/a.jpg")], output)
         assert len(plan_jobs([Path("in/a.jpg")], output, overwrite=True)) == 1
 
@@ -174,9 +170,7 @@ def test_an_unreadable_folder_is_named(tree, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(
-        PictureError, match=r"deep: cannot be listed \(Permission denied\); change its permissions"
-    ):
+    with pytest.raises(PictureError, match=r"deep: cannot be listed \(Permission denied\); change its permissions"):
         plan_jobs([Path("in")], None)
 
 

@@ -340,8 +340,7 @@ def test_written_files_have_ordinary_permissions(tmp_path, photograph):
 
 def test_threads_write_at_once(tmp_path, photograph):
     threads = [
-        threading.Thread(target=write, args=(Picture(photograph, "png"), tmp_path / f"{i}.png"))
-        for i in range(8)
+        threading.Thread(target=write, args=(Picture(photograph, "png"), tmp_path / f"{i}.png")) for i in range(8)
     ]
     for thread in threads:
         thread.start()

@@ -25,7 +25,9 @@ class Convolutions(Network):
         )
 
     def transform(self, x):
-        return self.body(x.to(self.body[1].weight.dtype)).tanh() / 4 + x.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+        return self.body(x.to(self.body[1].weight.dtype)).tanh() / 4 + x.repeat_interleave(
+            self.scale, 2
+        ).repeat_interleave(self.scale, 3)
 
 
 class Identity(Network):

@@ -106,9 +106,7 @@ def test_a_network_of_the_catalogue(tmp_path, monkeypatch):
     known = {"purpose": "damage", "licence": "Apache-2.0", "training_set": "none"}
     network = catalogue.create("nafnet_compact")
     halved = {key: value.half() for key, value in network.state_dict().items()}
-    bundle = Bundle.write(
-        tmp_path, [(NetworkCard(name="mix", architecture="nafnet_compact", **known), halved)]
-    )
+    bundle = Bundle.write(tmp_path, [(NetworkCard(name="mix", architecture="nafnet_compact", **known), halved)])
     for key, value in bundle.network().state_dict().items():
         torch.testing.assert_close(value, halved[key].float(), rtol=0, atol=0)
 

@@ -84,9 +84,7 @@ def test_other_errors_pass_through(identity, monkeypatch):
 
 
 def test_unknown_engine(identity):
-    with pytest.raises(
-        RestorationError, match="unknown engine 'warp': choose auto, eager, compiled, onnx, openvino"
-    ):
+    with pytest.raises(RestorationError, match="unknown engine 'warp': choose auto, eager, compiled, onnx, openvino"):
         create_engine("warp", identity(), CPU, torch.float32)
 
 
@@ -118,7 +116,8 @@ def test_compiled_agrees(convolutions):
 
 
 @pytest.mark.parametrize(("name", "package"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
-def test_foreign_runtimes_agree_at_any_size(convolutions, name, package):
+def test_foreign_runtimes_agree_at_any_size(convolutions, name, package, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if importlib.util.find_spec(package) is None or importlib.util.find_spec("onnxscript") is None:
         pytest.skip(f"{package} is not installed")
     network = convolutions(fold=2)

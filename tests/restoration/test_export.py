@@ -29,9 +29,7 @@ def lively(network: Network) -> Network:
 
 NETWORKS = {
     "srresnet_x4": lambda: SRResNet(blocks=1, width=4, scale=4),
-    "restormer": lambda: Restormer(
-        dim=4, blocks=(1, 1), heads=(1, 2), refinement=0, expansion=2.0, norm_bias=False
-    ),
+    "restormer": lambda: Restormer(dim=4, blocks=(1, 1), heads=(1, 2), refinement=0, expansion=2.0, norm_bias=False),
     "nafnet": lambda: NAFNet(width=4, encoder=(1,), middle=1, decoder=(1,), fold=4, attention=True),
 }
 # Divisible and not, smaller than the padding it needs, one pixel, one side short only.
@@ -78,7 +76,5 @@ def test_a_file_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else found(name))
-    with pytest.raises(
-        ExportError, match=r"'onnxscript'; install it with: pip install 'unblemish\[export\]'"
-    ):
+    with pytest.raises(ExportError, match=r"'onnxscript'; install it with: pip install 'unblemish\[export\]'"):
         export_onnx(SRResNet(blocks=1, width=4, scale=1), tmp_path / "network.onnx")

@@ -64,9 +64,7 @@ def test_gray_is_the_mean_of_equal_channels(convolutions):
 
 def test_everything_around_the_pixels_is_kept(convolutions):
     alpha = np.random.default_rng(1).integers(0, 255, (90, 133), dtype=np.uint8)
-    source = picture(
-        dtype=np.uint8, alpha=alpha, icc=b"profile", exif=b"exif", resolution=(3.0, 3.0), notes=("read",)
-    )
+    source = picture(dtype=np.uint8, alpha=alpha, icc=b"profile", exif=b"exif", resolution=(3.0, 3.0), notes=("read",))
     restored = restorer(convolutions()).restore(source)
     np.testing.assert_array_equal(restored.alpha, alpha)
     assert (restored.icc, restored.exif, restored.format) == (b"profile", b"exif", "tiff")

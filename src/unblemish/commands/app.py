@@ -14,6 +14,7 @@ from unblemish.errors import UserError
 app = typer.Typer(
     name="unblemish",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # reflows what docstrings say; the default keeps their line ends
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["--help", "-h"]},

@@ -16,7 +16,7 @@ from unblemish.errors import UserError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from unblemish.pictures.batch import Event, Job, Report
+    from unblemish.pictures.batch import Event, FileOptions, Job, Report
     from unblemish.pictures.picture import Picture
 
 
@@ -83,10 +83,10 @@ def run_batch(request: Request, verb: str, prepare: Callable[[], Work]) -> None:
         if todo:
             run.work = prepare()
         report = run_jobs(jobs, run.treat, run.on_event, options=_file_options(request))
-    if not request.quiet:
-        typer.echo(_closing_line(report, jobs), err=True)
-    for line in _failures(report):
+    for line in _failures(report, jobs):
         typer.echo(line, err=True)
+    if not request.quiet and (len(jobs) > 1 or not report.failures):
+        typer.echo(_closing_line(report, jobs), err=True)
     if request.as_json:
         typer.echo(json.dumps({**json.loads(report.to_json()), "setup": run.setup}, indent=2))
     if report.interrupted:
@@ -135,7 +135,7 @@ class _Run:
             self._progress.console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _file_options(request: Request) -> Any:
+def _file_options(request: Request) -> FileOptions:
     from unblemish.pictures.batch import FileOptions
     from unblemish.pictures.reading import DEFAULT_PIXEL_CAP
 
@@ -157,9 +157,7 @@ def _check_streams(jobs: list[Job], as_json: bool) -> None:
     if as_json:
         raise UserError("a picture and --json cannot share standard output; name a file with --output")
     if sys.stdout.isatty():
-        raise UserError(
-            "standard output is a terminal; redirect it with > result.png, or name a file with --output"
-        )
+        raise UserError("standard output is a terminal; redirect it with > result.png, or name a file with --output")
 
 
 def _closing_line(report: Report, jobs: list[Job]) -> str:
@@ -179,9 +177,9 @@ def _closing_line(report: Report, jobs: list[Job]) -> str:
     return f"{', '.join(parts)}, {time}"
 
 
-def _failures(report: Report) -> list[str]:
-    """The table of what failed: file and reason, one line each."""
+def _failures(report: Report, jobs: list[Job]) -> list[str]:
+    """The table of what failed, file and reason; for a single picture the reason alone, as for any error."""
+    if len(jobs) == 1:
+        return [f"unblemish: {reason}" for _, reason in report.failures]
     width = max((len(source) for source, _ in report.failures), default=0)
-    return [
-        f"failed: {source:<{width}}  {reason.removeprefix(f'{source}: ')}" for source, reason in report.failures
-    ]
+    return [f"failed: {source:<{width}}  {reason.removeprefix(f'{source}: ')}" for source, reason in report.failures]

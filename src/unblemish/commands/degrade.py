@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,31 +20,33 @@ if TYPE_CHECKING:
     from unblemish.pictures.picture import Picture
 
 
+Degradations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="NAME[:PARAMETER=VALUE,...]",
+        help="Damage, such as gaussian_noise:sigma=50; may be repeated, and is then done in this order.",
+    ),
+]
+BlendOption = Annotated[
+    Literal["mild", "moderate", "severe"] | None,
+    typer.Option("--blend", help="Blur, noise and JPEG together, their levels drawn to be as severe as this."),
+]
+SceneOption = Annotated[Literal["none", "haze", "darkness"], typer.Option("--scene", help="What comes before a blend.")]
+Sampled = Annotated[bool, typer.Option("--sampled", help="Draw what is not given from the published ranges.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of noise and drawn parameters.")]
+List = Annotated[bool, typer.Option("--list", help="Print every degradation with its parameters and leave.")]
+
+
 def degrade(
     inputs: options.Inputs = None,
     output: options.Output = None,
-    degradations: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with",
-            metavar="NAME[:PARAMETER=VALUE,...]",
-            help="Damage, such as gaussian_noise:sigma=50; may be repeated, and is then done in this order.",
-        ),
-    ] = None,
-    blend: Annotated[
-        Literal["mild", "moderate", "severe"] | None,
-        typer.Option(help="Blur, noise and JPEG together, their levels drawn to be as severe as this."),
-    ] = None,
-    scene: Annotated[
-        Literal["none", "haze", "darkness"], typer.Option(help="What comes before a blend.")
-    ] = "none",
-    sampled: Annotated[
-        bool, typer.Option("--sampled", help="Draw what is not given from the published ranges.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Of noise and drawn parameters.")] = 0,
-    show: Annotated[
-        bool, typer.Option("--list", help="Print every degradation with its parameters and leave.")
-    ] = False,
+    degradations: Degradations = None,
+    blend: BlendOption = None,
+    scene: SceneOption = "none",
+    sampled: Sampled = False,
+    seed: Seed = 0,
+    show: List = False,
     format: options.Format = None,
     quality: options.Quality = None,
     subsampling: options.Subsampling = "4:4:4",
@@ -116,7 +117,7 @@ class Damage:
         given: Parameters that the user gave, by the chain's names.
         drawn: Whether the others are drawn for each picture; else they have their defaults.
         seed: Of what is drawn, noise included.
-        roots: Inputs as the user named them; pictures are known by their path below the one they are in.
+        roots: Inputs as the user named them; pictures are known by their path below the nearest one.
         quality: Of lossy formats, as the user gave it.
     """
 
@@ -148,9 +149,10 @@ class Damage:
         import numpy as np
         import torch
 
+        from unblemish.degradations.seeding import picture_generator
         from unblemish.pictures.picture import from_float, to_float
 
-        generator = torch.Generator().manual_seed(picture_seed(self._seed, self._chain.name, self._name(job)))
+        generator = picture_generator(self._seed, self._chain.name, self._name(job))
         parameters = self._chain.fixed(1, **self._given)
         if self._drawn:
             sampled = self._chain.sample(1, generator)
@@ -167,10 +169,9 @@ class Damage:
 
     def _name(self, job: Job) -> str:
         """How the picture is called, wherever it lies on this machine."""
-        for root in self._roots:
-            if root.is_dir() and job.source.is_relative_to(root):
-                return job.source.relative_to(root).as_posix()
-        return job.source.name
+        folders = [root for root in self._roots if root.is_dir() and job.source.is_relative_to(root)]
+        names = [job.source.relative_to(folder).as_posix() for folder in folders]
+        return min(names, key=len, default=job.source.name)
 
     def _further_loss(self, picture: Picture, job: Job) -> list[str]:
         """A note where the file adds damage of its own."""
@@ -180,12 +181,6 @@ class Damage:
         if not kind.lossy or (picture.lossless and self._quality is None and kind.key != "jpeg"):
             return []
         return [f"{kind.title} adds its own loss when it is written; --format png avoids it"]
-
-
-def picture_seed(seed: int, damage: str, name: str) -> int:
-    """The seed of one picture: that of `evaluation.cases.DegradedFolder`, so that both damage alike."""
-    digest = hashlib.sha256(f"{seed}:{damage}:{name}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")
 
 
 def parameters_text(chain: Chain, parameters: Parameters) -> str:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unblemish.commands import options
+from unblemish.errors import UserError
 
 if TYPE_CHECKING:
-    pass
+    from unblemish.evaluation.cases import CaseSet
+    from unblemish.evaluation.metrics import Metric
+    from unblemish.evaluation.protocol import Protocol
+    from unblemish.evaluation.score_table import ScoreTable
+    from unblemish.evaluation.scoring import Method
+    from unblemish.restoration.restorer import Restorer
 
 ELEVEN = "grids"
 """Word that stands for the eleven degradations of GRIDS."""
@@ -24,9 +32,7 @@ _SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def evaluate(
-    folder: Annotated[
-        Path, typer.Argument(help="Clean pictures; or pairs in subfolders such as hazy and clear.")
-    ],
+    folder: Annotated[Path, typer.Argument(help="Clean pictures; or pairs in subfolders such as hazy and clear.")],
     degradations: Annotated[
         list[str] | None,
         typer.Option(
@@ -182,9 +188,7 @@ def _write_table(table: ScoreTable, path: Path, seed: int, seconds: float) -> No
     path.write_text(to_csv(table) if path.suffix == ".csv" else to_markdown(table), encoding="utf-8")
 
 
-def _write_sheet(
-    table: ScoreTable, sets: Sequence[CaseSet], methods: Sequence[Method], path: Path
-) -> None:
+def _write_sheet(table: ScoreTable, sets: Sequence[CaseSet], methods: Sequence[Method], path: Path) -> None:
     from unblemish.evaluation.contact_sheets import contact_sheet, save_sheet, sheet_rows
 
     failing = {failure.method for failure in table.failures}

@@ -11,7 +11,7 @@ _PICTURES, _WEIGHTS = "Pictures", "Network"
 
 Inputs = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="INPUT...", help="Pictures, folders of pictures, or - for standard input."),
+    typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or - for standard input."),
 ]
 Output = Annotated[
     Path | None,
@@ -72,13 +72,7 @@ BundleFolder = Annotated[
 ]
 NetworkName = Annotated[
     str | None,
-    typer.Option(
-        "--network", help="Network of the bundle; by default its default one.", rich_help_panel=_WEIGHTS
-    ),
+    typer.Option("--network", help="Network of the bundle; by default its default one.", rich_help_panel=_WEIGHTS),
 ]
-Device = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_WEIGHTS)
-]
-Precision = Annotated[
-    str, typer.Option("--precision", help="auto, float32 or bfloat16.", rich_help_panel=_WEIGHTS)
-]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_WEIGHTS)]
+Precision = Annotated[str, typer.Option("--precision", help="auto, float32 or bfloat16.", rich_help_panel=_WEIGHTS)]

@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     from unblemish.restoration.restorer import Restorer
 
 
+Strength = Annotated[float, typer.Option("--strength", min=0, max=1, help="1 gives the network's result, 0 the input.")]
+Engine = Annotated[str, typer.Option("--engine", help="auto, eager, compiled, onnx or openvino.")]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", help="What tiles may take, such as 2GB; by default what is free allows."),
+]
+
+
 def restore(
     inputs: options.Inputs = None,
     output: options.Output = None,
-    strength: Annotated[
-        float, typer.Option(min=0, max=1, help="1 gives the network's result, 0 the input.")
-    ] = 1.0,
+    strength: Strength = 1.0,
     network: options.NetworkName = None,
     bundle: options.BundleFolder = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    engine: Annotated[str, typer.Option(help="auto, eager, compiled, onnx or openvino.")] = "auto",
-    memory: Annotated[
-        str | None, typer.Option(help="What tiles may take, such as 2GB; by default what is free allows.")
-    ] = None,
+    engine: Engine = "auto",
+    memory: Memory = None,
     format: options.Format = None,
     quality: options.Quality = None,
     subsampling: options.Subsampling = "4:4:4",
@@ -63,17 +67,16 @@ def restore(
     def prepare() -> Work:
         from unblemish.restoration.restorer import Restorer
 
-        return Restoration(
-            Restorer(
-                bundle,
-                device=device,
-                precision=precision,
-                memory=memory,
-                strength=strength,
-                engine=engine,
-                network=network,
-            )
+        restorer = Restorer(
+            bundle,
+            device=device,
+            precision=precision,
+            memory=memory,
+            strength=strength,
+            engine=engine,
+            network=network,
         )
+        return Restoration(restorer)
 
     run_batch(request, "restore", prepare)
 

@@ -115,9 +115,7 @@ class Degradation(ABC):
         unknown = sorted(set(values) - set(self.specs))
         if unknown:
             known = ", ".join(self.specs) or "none"
-            raise ValueError(
-                f"{self.name} has no parameter {', '.join(unknown)}; its parameters are: {known}"
-            )
+            raise ValueError(f"{self.name} has no parameter {', '.join(unknown)}; its parameters are: {known}")
         chosen: Parameters = {}
         for key, spec in self.specs.items():
             try:
@@ -142,9 +140,7 @@ class Degradation(ABC):
             ValueError: The pictures or the parameters break the contract above.
         """
         if clean.ndim != 4 or clean.shape[1] != 3 or clean.dtype != torch.float32:
-            raise ValueError(
-                f"{self.name} wants (B, 3, H, W) float32, not {tuple(clean.shape)} {clean.dtype}"
-            )
+            raise ValueError(f"{self.name} wants (B, 3, H, W) float32, not {tuple(clean.shape)} {clean.dtype}")
         checked = {key: self._checked(key, parameters, len(clean)) for key in self.specs}
         # Autocast would run the convolutions in bfloat16, coarser than the steps of an 8-bit picture.
         with torch.autocast(clean.device.type, enabled=False):

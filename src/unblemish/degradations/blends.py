@@ -80,9 +80,7 @@ def level_triples(severity: Severity) -> Tensor:
         `(N, 3)`, int64, values 1..10.
     """
     low, high = SCORES[severity]
-    return torch.tensor(
-        [levels for levels in product(range(1, 11), repeat=3) if low <= sum(levels) - 2 <= high]
-    )
+    return torch.tensor([levels for levels in product(range(1, 11), repeat=3) if low <= sum(levels) - 2 <= high])
 
 
 def value_at(edges: tuple[float, ...], level: Tensor) -> Tensor:
@@ -122,9 +120,7 @@ class Blend(Chain):
             (scene, get_args(Scene), "scene"),
         ):
             if word not in known:
-                raise DegradationError(
-                    f"no {what} of a blend is called {word!r}; known are: {', '.join(known)}"
-                )
+                raise DegradationError(f"no {what} of a blend is called {word!r}; known are: {', '.join(known)}")
         before: dict[Scene, list[Degradation]] = {"none": [], "haze": [Haze()], "darkness": [Darkness()]}
         super().__init__([*before[scene], GaussianBlur(21, "replicate"), GaussianNoise(), Jpeg()])
         self.name = f"{severity}_blend" if scene == "none" else f"{severity}_blend_with_{scene}"
@@ -147,9 +143,7 @@ class Blend(Chain):
     def sample(self, batch: int, generator: torch.Generator) -> Parameters:
         """See `Degradation.sample`; the levels of a picture are drawn together."""
         drawn = super().sample(batch, generator)
-        triples = self._triples[
-            torch.randint(len(self._triples), (batch,), generator=generator)
-        ]  # (batch, 3)
+        triples = self._triples[torch.randint(len(self._triples), (batch,), generator=generator)]  # (batch, 3)
         levels = triples - 1 + torch.rand(batch, 3, generator=generator)
         for key, edges, level in zip(self._keys, BIN_EDGES.values(), levels.unbind(1), strict=True):
             values = value_at(edges, level)

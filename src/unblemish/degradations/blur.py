@@ -35,9 +35,7 @@ class GaussianBlur(Degradation):
 
     name = "gaussian_blur"
     title = "Gaussian blur"
-    specs: Mapping[str, ParameterSpec] = {
-        "sigma": ParameterSpec(3, 2, 4, "pixels", "standard deviation", maximum=100)
-    }
+    specs: Mapping[str, ParameterSpec] = {"sigma": ParameterSpec(3, 2, 4, "pixels", "standard deviation", maximum=100)}
 
     def __init__(self, size: int = 15, border: Border = "reflect") -> None:
         if size < 1 or size % 2 == 0:
@@ -123,9 +121,7 @@ class DefocusBlur(Degradation):
 
     name = "defocus_blur"
     title = "Defocus blur"
-    specs: Mapping[str, ParameterSpec] = {
-        "radius": ParameterSpec(2, 2, 2, "pixels", "radius of the disk", maximum=50)
-    }
+    specs: Mapping[str, ParameterSpec] = {"radius": ParameterSpec(2, 2, 2, "pixels", "radius of the disk", maximum=50)}
 
     def damage(self, clean: Tensor, parameters: Parameters, generator: torch.Generator) -> Tensor:
         """See `Degradation.damage`."""

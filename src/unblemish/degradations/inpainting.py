@@ -53,9 +53,7 @@ class Inpainting(Degradation):
     title = "Inpainting"
     specs: Mapping[str, ParameterSpec] = {
         "count": ParameterSpec(10, 5, 10, "strokes", "strokes a picture", integer=True, maximum=100),
-        "thickness": ParameterSpec(
-            7, 5, 10, "pixels", "width of a stroke", integer=True, minimum=1, maximum=500
-        ),
+        "thickness": ParameterSpec(7, 5, 10, "pixels", "width of a stroke", integer=True, minimum=1, maximum=500),
     }
 
     def damage(self, clean: Tensor, parameters: Parameters, generator: torch.Generator) -> Tensor:

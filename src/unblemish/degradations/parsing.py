@@ -59,8 +59,6 @@ def parse_chain(texts: Sequence[str]) -> tuple[Chain, dict[str, float]]:
         raise DegradationError("no degradation is given; name at least one, such as gaussian_noise:sigma=50")
     parsed = [parse(text) for text in texts]
     values = {
-        f"{position}.{key}": value
-        for position, (_, own) in enumerate(parsed, start=1)
-        for key, value in own.items()
+        f"{position}.{key}": value for position, (_, own) in enumerate(parsed, start=1) for key, value in own.items()
     }
     return Chain([degradation for degradation, _ in parsed]), values

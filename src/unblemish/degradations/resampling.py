@@ -44,8 +44,8 @@ class SuperResolution(Degradation):
         factors = parameters["factor"]
         for factor in factors.unique().tolist():
             chosen = (factors == factor).nonzero()[:, 0].to(clean.device)
-            small = resized(
-                clean[chosen], max(1, round(height / factor)), max(1, round(width / factor))
-            ).clamp(0.0, 1.0)
+            small = resized(clean[chosen], max(1, round(height / factor)), max(1, round(width / factor))).clamp(
+                0.0, 1.0
+            )
             result[chosen] = resized(small, height, width)
         return result

@@ -39,9 +39,7 @@ class Ringing(Degradation):
     name = "ringing"
     title = "Ringing"
     specs: Mapping[str, ParameterSpec] = {
-        "cutoff": ParameterSpec(
-            1.2, 1.2, 1.2, "radians a pixel", "cut-off frequency", minimum=0.3, maximum=math.pi
-        )
+        "cutoff": ParameterSpec(1.2, 1.2, 1.2, "radians a pixel", "cut-off frequency", minimum=0.3, maximum=math.pi)
     }
 
     def damage(self, clean: Tensor, parameters: Parameters, generator: torch.Generator) -> Tensor:

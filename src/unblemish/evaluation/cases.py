@@ -7,7 +7,6 @@ the machine's speed.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from unblemish.degradations.base import Degradation
 from unblemish.degradations.quantisation import quantise_8bit
+from unblemish.degradations.seeding import picture_generator
 from unblemish.errors import UserError
 from unblemish.evaluation.errors import EvaluationError
 from unblemish.pictures.folders import find_pictures
@@ -146,8 +146,7 @@ class DegradedFolder(CaseSet):
     def _damaged(self, name: str, clean: Tensor) -> Tensor:
         if self._degradation is None:
             return clean
-        digest = hashlib.sha256(f"{self._seed}:{self.kind}:{name}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        generator = picture_generator(self._seed, self.kind, name)
         draw = self._degradation
         parameters = draw.sample(1, generator) if self._sampled else draw.fixed(1, **self._values)
         return quantise_8bit(self._degradation.apply(clean, parameters, generator))
@@ -160,8 +159,7 @@ class DegradedFolder(CaseSet):
         fixed = self._degradation.fixed(1, **self._values)
         choices = {key: spec.choices for key, spec in self._degradation.specs.items()}
         listed = [
-            f"{key}={choices[key][int(value)] if choices[key] else f'{float(value):g}'}"
-            for key, value in fixed.items()
+            f"{key}={choices[key][int(value)] if choices[key] else f'{float(value):g}'}" for key, value in fixed.items()
         ]
         return ", ".join([*listed, f"seed {self._seed}"])
 
@@ -187,9 +185,7 @@ class PairedFolder(CaseSet):
         self._damaged = _by_stem(damaged)
         self._clean = _by_stem(clean)
         if not self._damaged.keys() & self._clean.keys():
-            raise EvaluationError(
-                f"{damaged} and {clean} share no picture name; name both files of a pair alike"
-            )
+            raise EvaluationError(f"{damaged} and {clean} share no picture name; name both files of a pair alike")
         self._stems = sorted(self._damaged)[:limit]
 
     @classmethod
@@ -221,9 +217,7 @@ class PairedFolder(CaseSet):
         damaged, clean = load_rgb(self._damaged[stem]), load_rgb(self._clean[stem])
         if damaged.shape != clean.shape:
             sizes = " and ".join(f"{x.shape[3]} x {x.shape[2]}" for x in (damaged, clean))
-            raise EvaluationError(
-                f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them"
-            )
+            raise EvaluationError(f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them")
         return Case(stem, damaged, clean)
 
 

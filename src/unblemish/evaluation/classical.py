@@ -29,9 +29,7 @@ costs more than too weak a one."""
 
 _COMPARE = "pip install 'unblemish[compare]'"
 _NOISES = frozenset({"gaussian_noise", "gray_gaussian_noise", "poisson_noise"})
-_BLURS = frozenset(
-    {"gaussian_blur", "motion_blur", "richardson_lucy", "super_resolution", "ringing", "defocus_blur"}
-)
+_BLURS = frozenset({"gaussian_blur", "motion_blur", "richardson_lucy", "super_resolution", "ringing", "defocus_blur"})
 
 
 def bm3d(picture: Floats) -> Floats:
@@ -70,9 +68,7 @@ def unsupervised_wiener(picture: Floats) -> Floats:
 def richardson_lucy(picture: Floats) -> Floats:
     """Ten iterations of scikit-image's Richardson-Lucy deconvolution for the guessed blur."""
     restoration = _module("skimage.restoration", _COMPARE)
-    return _per_channel(
-        picture, lambda channel: restoration.richardson_lucy(channel, guessed_blur(), num_iter=10)
-    )
+    return _per_channel(picture, lambda channel: restoration.richardson_lucy(channel, guessed_blur(), num_iter=10))
 
 
 def biharmonic(picture: Floats) -> Floats:

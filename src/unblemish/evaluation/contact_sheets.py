@@ -35,9 +35,7 @@ class SheetRow:
     captions: Sequence[str]
 
 
-def sheet_rows(
-    case_sets: Sequence[CaseSet], methods: Sequence[Method], crop: int | None = None
-) -> list[SheetRow]:
+def sheet_rows(case_sets: Sequence[CaseSet], methods: Sequence[Method], crop: int | None = None) -> list[SheetRow]:
     """The first usable picture of each set, clean, damaged and as each suited method restores it.
 
     Args:
@@ -112,16 +110,12 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
         EvaluationError: The suffix is another one, or the file cannot be written.
     """
     if path.suffix.lower() not in _SUFFIXES:
-        raise EvaluationError(
-            f"{path}: a contact sheet is written as one of {', '.join(_SUFFIXES)}; rename it so"
-        )
+        raise EvaluationError(f"{path}: a contact sheet is written as one of {', '.join(_SUFFIXES)}; rename it so")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, quality=90)
     except OSError as error:
-        raise EvaluationError(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
-        ) from error
+        raise EvaluationError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
 
 def _decibels(picture: Tensor, clean: Tensor) -> str:

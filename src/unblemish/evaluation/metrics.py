@@ -61,9 +61,7 @@ def ssim(x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "gaussia
             f"SSIM needs pictures of at least {size} x {size} pixels after cropping; leave this one out"
         )
     offsets = torch.arange(size, dtype=torch.float64, device=x.device) - size // 2
-    weights = (
-        torch.exp(-offsets.square() / (2 * 1.5**2)) if window == "gaussian" else torch.ones_like(offsets)
-    )
+    weights = torch.exp(-offsets.square() / (2 * 1.5**2)) if window == "gaussian" else torch.ones_like(offsets)
     weights /= weights.sum()
     bias = 1.0 if window == "gaussian" else size**2 / (size**2 - 1)
 

@@ -119,9 +119,7 @@ def load_lpips(alexnet: Path | None = None) -> AlexDistance:
     features = _load_features(alexnet)
     spec = find_spec("torchmetrics")
     folders = (spec.submodule_search_locations or []) if spec else []
-    path = next(
-        (p for f in folders if (p := Path(f, "functional/image/lpips_models/alex.pth")).is_file()), None
-    )
+    path = next((p for f in folders if (p := Path(f, "functional/image/lpips_models/alex.pth")).is_file()), None)
     if path is None:
         raise EvaluationError(
             "LPIPS needs the channel weights that come with torchmetrics: pip install 'unblemish[train]', "

@@ -107,9 +107,7 @@ def write_result(path: Path, payload: Mapping[str, Any]) -> None:
 def _git(folder: Path, *words: str) -> str:
     """Output of a git command, empty where it fails or there is no git."""
     try:
-        done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -115,9 +115,7 @@ class ScoreTable:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ScoreTable:
         """The table that `to_dict` gave; means and gains are computed anew."""
-        scores = [
-            {k: v for k, v in entry.items() if k not in ("mean", "gain")} for entry in content["scores"]
-        ]
+        scores = [{k: v for k, v in entry.items() if k not in ("mean", "gain")} for entry in content["scores"]]
         return cls(
             protocols=tuple(Protocol(**entry) for entry in content["protocols"]),
             metrics=tuple(MetricInfo(**entry) for entry in content["metrics"]),

@@ -33,9 +33,7 @@ def to_csv(table: ScoreTable) -> str:
     """One line for each set, method, protocol and metric; the protocol's line stands in the last column."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(
-        ["set", "method", "metric", "pictures", "input", "output", "gain", "not_scored", "protocol"]
-    )
+    writer.writerow(["set", "method", "metric", "pictures", "input", "output", "gain", "not_scored", "protocol"])
     protocols = {protocol.name: str(protocol) for protocol in table.protocols}
     for score in table.scores:
         key = (score.case_set, score.method, score.protocol, score.metric)
@@ -44,9 +42,7 @@ def to_csv(table: ScoreTable) -> str:
             table.mean(*key),
             table.gain(*key),
         )
-        failed = sum(
-            f.case_set == score.case_set and f.method in (INPUT, score.method) for f in table.failures
-        )
+        failed = sum(f.case_set == score.case_set and f.method in (INPUT, score.method) for f in table.failures)
         texts = ["" if number is None else f"{number:.6f}" for number in numbers]
         writer.writerow(
             [
@@ -77,9 +73,7 @@ def _section(table: ScoreTable, protocol: Protocol) -> str:
         rows.append([info.title, *(_cell(cell) for cell in cells)])
     if sum(info.kind != CLEAN for info in table.sets) > 1:
         averages = [[(table.average(name, protocol.name, m.name), m) for m in metrics] for name in names]
-        gains = [
-            [(table.average_gain(name, protocol.name, m.name), m) for m in metrics] for name in names[1:]
-        ]
+        gains = [[(table.average_gain(name, protocol.name, m.name), m) for m in metrics] for name in names[1:]]
         rows.append(["**average**", *(_cell(cell) for cell in averages)])
         rows.append(["**average gain**", "", *(_cell(cell, signed=True) for cell in gains)])
     rows.insert(1, ["---", *["---:"] * len(names)])

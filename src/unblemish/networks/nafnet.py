@@ -143,9 +143,11 @@ def _reach(fold: int, encoder: tuple[int, ...], middle: int, decoder: tuple[int,
     Folding, each halving and each doubling widen the view by at most the pixels of one cell of the coarser grid.
     """
     levels = len(encoder)
-    convolutions = 2 * fold + sum(
-        blocks * fold * 2**level for level, blocks in enumerate((*encoder, middle))
-    ) + sum(blocks * fold * 2**level for level, blocks in zip(reversed(range(levels)), decoder, strict=True))
+    convolutions = (
+        2 * fold
+        + sum(blocks * fold * 2**level for level, blocks in enumerate((*encoder, middle)))
+        + sum(blocks * fold * 2**level for level, blocks in zip(reversed(range(levels)), decoder, strict=True))
+    )
     return convolutions + fold * 2**levels - 1
 
 
@@ -159,9 +161,10 @@ def nafnet_deblur() -> NAFNet:
     return NAFNet(width=32, encoder=(1, 1, 1, 28), middle=1, decoder=(1, 1, 1, 1))
 
 
-def nafnet_compact() -> NAFNet:
-    """For CPUs: folded by two, width 32, 16 blocks, no attention; 2.50 million parameters.
+def nafnet_compact(*, width: int = 48, levels: int = 2, blocks: int = 2, middle: int = 4) -> NAFNet:
+    """For CPUs: folded by two, no attention; 1,399,260 parameters as it stands.
 
     Without attention over the whole picture its receptive field is finite, so that tiles leave no seams.
     """
-    return NAFNet(width=32, encoder=(2, 2, 2), middle=4, decoder=(2, 2, 2), fold=2, attention=False)
+    each = (blocks,) * levels
+    return NAFNet(width=width, encoder=each, middle=middle, decoder=each, fold=2, attention=False)

@@ -56,9 +56,7 @@ class TransposedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, C, H, W)` to the same."""
-        joined = self.depthwise(self.expand(x)).unflatten(
-            1, (3, self.heads, -1)
-        )  # (B, 3, heads, C / heads, H, W)
+        joined = self.depthwise(self.expand(x)).unflatten(1, (3, self.heads, -1))  # (B, 3, heads, C / heads, H, W)
         query, key, value = joined.flatten(4).unbind(1)  # (B, heads, C / heads, H * W) each
         lengths = _lengths(query) * _lengths(key).transpose(-2, -1)  # (B, heads, C / heads, C / heads)
         likeness = (query @ key.transpose(-2, -1)).float() / lengths.clamp(min=1e-12)
@@ -186,13 +184,9 @@ def _double(channels: int) -> nn.Sequential:
 
 def restormer(*, norm_bias: bool = True) -> Restormer:
     """As published: 26,126,644 parameters; `norm_bias=False`, published for denoising, has 26,111,668."""
-    return Restormer(
-        dim=48, blocks=(4, 6, 6, 8), heads=(1, 2, 4, 8), refinement=4, expansion=2.66, norm_bias=norm_bias
-    )
+    return Restormer(dim=48, blocks=(4, 6, 6, 8), heads=(1, 2, 4, 8), refinement=4, expansion=2.66, norm_bias=norm_bias)
 
 
 def restormer_small(*, norm_bias: bool = True) -> Restormer:
     """Half the channels and under half the blocks: 3,514,922 parameters."""
-    return Restormer(
-        dim=24, blocks=(2, 2, 2, 4), heads=(1, 2, 4, 8), refinement=2, expansion=2.66, norm_bias=norm_bias
-    )
+    return Restormer(dim=24, blocks=(2, 2, 2, 4), heads=(1, 2, 4, 8), refinement=2, expansion=2.66, norm_bias=norm_bias)

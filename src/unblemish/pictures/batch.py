@@ -181,7 +181,7 @@ def _write(job: Job, picture: Picture, options: FileOptions, stdout: BinaryIO | 
     form = job.format or picture.format
     if job.target == STREAM:
         stream = stdout or sys.stdout.buffer
-        stream.write(
+        encoded = memoryview(
             encode(
                 picture,
                 format=form,
@@ -190,6 +190,9 @@ def _write(job: Job, picture: Picture, options: FileOptions, stdout: BinaryIO | 
                 subsampling=options.subsampling,
             )
         )
+        # An unbuffered stream may take only a part at a time.
+        while encoded:
+            encoded = encoded[stream.write(encoded) :]
         stream.flush()
         return
     if job.source != STREAM:
@@ -213,9 +216,7 @@ def _read(job: Job, options: FileOptions, stdin: BinaryIO | None) -> Picture:
     return read(job.source, pixel_cap=options.pixel_cap)
 
 
-def _read_ahead(
-    jobs: list[Job], options: FileOptions, stdin: BinaryIO | None
-) -> Generator[Future[Picture] | None]:
+def _read_ahead(jobs: list[Job], options: FileOptions, stdin: BinaryIO | None) -> Generator[Future[Picture] | None]:
     """For each job the picture to come, or None for a finished one; the one after it is read meanwhile."""
     with ThreadPoolExecutor(1, "reading") as pool:
         waiting: Future[Picture] | None = None

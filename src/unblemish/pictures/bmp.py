@@ -50,9 +50,7 @@ def read_bmp(file: BinaryIO, name: str) -> Picture:
         raise
     # Pillow raises all sorts of errors on damaged files.
     except Exception as error:
-        raise PictureError(
-            f"{name}: is damaged or cut off ({error}); get a whole copy of the file"
-        ) from error
+        raise PictureError(f"{name}: is damaged or cut off ({error}); get a whole copy of the file") from error
     notes = ("palette expanded to RGB",) if mode == "P" else ("1 bit expanded to 8",) if mode == "1" else ()
     per_inch = image.info.get("dpi", (0, 0))
     return Picture(
@@ -92,9 +90,7 @@ def write_bmp(picture: Picture, file: BinaryIO) -> None:
         raise PictureError("BMP cannot hold more than 4 GB; choose --format png or tiff")
     file.write(struct.pack("<2sIII", b"BM", size, 0, offset))
     compression = _BITFIELDS if bits == 32 else 0
-    head = struct.pack(
-        "<IiiHHIIiiII", header_size, width, height, 1, bits, compression, stride * height, x, y, 0, 0
-    )
+    head = struct.pack("<IiiHHIIiiII", header_size, width, height, 1, bits, compression, stride * height, x, y, 0, 0)
     if bits == 32:
         head += struct.pack("<4I4s", *_MASKS, _SRGB)
     file.write(head.ljust(header_size, b"\0") + palette)

@@ -109,6 +109,4 @@ def _colour_note(primaries: int, transfer: int) -> tuple[str, ...]:
     """A note where code points (ITU-T H.273) instead of a profile say that the colours are not sRGB."""
     if primaries in _SRGB_PRIMARIES and transfer in _SRGB_TRANSFER:
         return ()
-    return (
-        f"colour code points {primaries}/{transfer} are not carried; embed an ICC profile to keep colours",
-    )
+    return (f"colour code points {primaries}/{transfer} are not carried; embed an ICC profile to keep colours",)

@@ -89,7 +89,5 @@ def estimate_quality(tables: dict[int, NDArray[np.int64]]) -> int | None:
     distance = np.abs(_scaled(_LUMA) - tables[0]).sum(1)
     if 1 in tables:
         # Some encoders use the luma table for chroma too.
-        distance += np.minimum(
-            np.abs(_scaled(_CHROMA) - tables[1]).sum(1), np.abs(_scaled(_LUMA) - tables[1]).sum(1)
-        )
+        distance += np.minimum(np.abs(_scaled(_CHROMA) - tables[1]).sum(1), np.abs(_scaled(_LUMA) - tables[1]).sum(1))
     return int(distance.argmin()) + 1

@@ -82,9 +82,7 @@ def plan_jobs(
     if overwrite:
         return jobs
     if single and os.path.lexists(jobs[0].target):
-        raise PictureError(
-            f"{jobs[0].target}: exists already; give another output, or --overwrite to replace it"
-        )
+        raise PictureError(f"{jobs[0].target}: exists already; give another output, or --overwrite to replace it")
     return [replace(job, finished=os.path.lexists(job.target)) for job in jobs]
 
 
@@ -116,14 +114,10 @@ def _named_job(source: Path, target: Path, chosen: Format | None) -> Job:
     named = format_of_name(target)
     assert named is not None
     if chosen is not None and chosen is not named:
-        raise PictureError(
-            f"{target}: its ending says {named.title}, --format says {chosen.title}; make them agree"
-        )
+        raise PictureError(f"{target}: its ending says {named.title}, --format says {chosen.title}; make them agree")
     if named.written_as != named.key:
         instead = FORMATS[named.written_as]
-        raise PictureError(
-            f"{target}: {named.title} cannot be written here; end the name in {instead.suffixes[0]}"
-        )
+        raise PictureError(f"{target}: {named.title} cannot be written here; end the name in {instead.suffixes[0]}")
     return Job(source, target, named.key)
 
 
@@ -177,9 +171,7 @@ def _check_targets(jobs: list[Job]) -> None:
         refuse_same_file(job.source, job.target)
         target = job.target.resolve()
         if target in sources:
-            raise PictureError(
-                f"{job.target}: is an input and would be a result too; choose another output folder"
-            )
+            raise PictureError(f"{job.target}: is an input and would be a result too; choose another output folder")
         other = taken.setdefault(os.path.normcase(target), job)
         if other is not job:
             raise PictureError(

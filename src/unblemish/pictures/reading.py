@@ -69,9 +69,7 @@ def _opened(source: Path | bytes, label: str) -> Iterator[BinaryIO]:
         if stat.S_ISDIR(mode):
             raise PictureError(f"{label}: is a folder; name a picture file")
         if not stat.S_ISREG(mode):
-            raise PictureError(
-                f"{label}: is not a regular file; name a picture file, or - for standard input"
-            )
+            raise PictureError(f"{label}: is not a regular file; name a picture file, or - for standard input")
         with source.open("rb") as file:
             yield file
     except FileNotFoundError as error:
@@ -83,9 +81,7 @@ def _opened(source: Path | bytes, label: str) -> Iterator[BinaryIO]:
 
 
 def _animated(label: str) -> PictureError:
-    return PictureError(
-        f"{label}: holds several frames or pages; save the one to restore as a file of its own"
-    )
+    return PictureError(f"{label}: holds several frames or pages; save the one to restore as a file of its own")
 
 
 def _check_size(width: int, height: int, pixel_cap: int, label: str) -> None:
@@ -96,9 +92,7 @@ def _check_size(width: int, height: int, pixel_cap: int, label: str) -> None:
         )
 
 
-def _decode(
-    source: Path | bytes, file: BinaryIO, kind: Format, facts: Header, pixel_cap: int, label: str
-) -> Picture:
+def _decode(source: Path | bytes, file: BinaryIO, kind: Format, facts: Header, pixel_cap: int, label: str) -> Picture:
     """Decodes through libvips."""
     from unblemish.pictures import vips
 
@@ -109,9 +103,7 @@ def _decode(
             os.lseek(file.fileno(), 0, os.SEEK_SET)
             handle = vips.Source.new_from_descriptor(file.fileno())
         loader = "heif" if kind.key == "avif" else kind.key
-        return getattr(vips.Image, f"{loader}load_source")(
-            handle, access="sequential", fail_on="error", **options
-        )
+        return getattr(vips.Image, f"{loader}load_source")(handle, access="sequential", fail_on="error", **options)
 
     try:
         image = load()
@@ -157,30 +149,23 @@ def _expansion_notes(image: Any, fields: set[str]) -> Iterator[str]:
         yield f"{bits} bit{'s' if bits > 1 else ''} expanded to 8"
 
 
-def _supported(
-    image: Any, kind: Format, fields: set[str], notes: list[str], label: str
-) -> tuple[Any, int | None]:
+def _supported(image: Any, kind: Format, fields: set[str], notes: list[str], label: str) -> tuple[Any, int | None]:
     """The image as gray or RGB (with alpha) of a supported sample type, and its bits if 10 or 12."""
     space = image.interpretation
     if space == "cmyk":
         has_profile = "icc-profile-data" in fields
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth)
-        notes.append(
-            "CMYK converted to sRGB" + ("" if has_profile else " with a generic profile, as it has none")
-        )
+        notes.append("CMYK converted to sRGB" + ("" if has_profile else " with a generic profile, as it has none"))
     elif space in ("lab", "labq", "labs"):
         image = image.colourspace("rgb16" if image.format != "uchar" and space != "labq" else "srgb")
         notes.append("Lab converted to sRGB")
     if image.format not in ("uchar", "ushort", "float"):
         raise PictureError(
-            f"{label}: its sample type ({image.format}) is not supported; "
-            "save it with 8 or 16 bits or as float TIFF"
+            f"{label}: its sample type ({image.format}) is not supported; save it with 8 or 16 bits or as float TIFF"
         )
     if image.bands > 4:
-        raise PictureError(
-            f"{label}: has {image.bands} channels; save it as gray or RGB, with or without alpha"
-        )
+        raise PictureError(f"{label}: has {image.bands} channels; save it as gray or RGB, with or without alpha")
     bits = image.get("bits-per-sample") if "bits-per-sample" in fields else None
     if kind.key in ("avif", "heif") and image.format == "ushort" and bits in (10, 12):
         # The decoder shifts the values up; stretch them so that white is 65535.
@@ -205,9 +190,7 @@ def _resolution(per_millimetre: tuple[float, float]) -> tuple[float, float] | No
     return per_millimetre if stated and not unstated else None
 
 
-def _metadata(
-    image: Any, ready: Any, fields: set[str], facts: Header, notes: list[str]
-) -> dict[str, bytes | None]:
+def _metadata(image: Any, ready: Any, fields: set[str], facts: Header, notes: list[str]) -> dict[str, bytes | None]:
     """ICC profile, EXIF and XMP; what is damaged is dropped with a note."""
     icc = ready.get("icc-profile-data") if "icc-profile-data" in ready.get_fields() else None
     colours = 1 if ready.bands <= 2 else 3

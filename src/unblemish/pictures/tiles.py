@@ -165,9 +165,7 @@ def run_tiles(
     longest = _round_up(max(height, width), tiling.multiple)
     tiling = replace(tiling, tile=max(tiling.smallest, min(tiling.tile, longest)))
     result = np.empty_like(pixels, shape=(height * scale, width * scale, channels))
-    carried = np.zeros(
-        (0, width * scale, channels), np.float32
-    )  # the last row of tiles' share of the next blend
+    carried = np.zeros((0, width * scale, channels), np.float32)  # the last row of tiles' share of the next blend
     plan, index, done = plan_tiles(height, width, tiling), 0, 0
     while done < height:
         try:
@@ -204,9 +202,7 @@ def _run_row(
     for column, (left, right) in enumerate(plan.columns.spans):
         output = function(to_float(pixels[top:bottom, left:right]))
         start, stop = plan.columns.kept(column)
-        kept = output[
-            (first - top) * scale : (last - top) * scale, (start - left) * scale : (stop - left) * scale
-        ]
+        kept = output[(first - top) * scale : (last - top) * scale, (start - left) * scale : (stop - left) * scale]
         across = plan.columns.window(column, scale)[:, None]  # (w, 1)
         strip[:, start * scale : stop * scale] += kept * across * down
         if on_progress is not None:

@@ -140,9 +140,7 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except vips.Error as error:
-        raise PictureError(
-            f"{name}: cannot be written ({vips.reason(error)}); check space and permissions"
-        ) from error
+        raise PictureError(f"{name}: cannot be written ({vips.reason(error)}); check space and permissions") from error
     except OSError as error:
         raise PictureError(
             f"{name}: cannot be written ({error.strerror or error}); check space and permissions"
@@ -167,8 +165,7 @@ def _fitting(picture: Picture, kind: Format, quality: int | None) -> Format:
         raise PictureError(f"{kind.title} cannot hold transparency; choose {instead} with --format")
     if max(picture.width, picture.height) > kind.longest_side:
         raise PictureError(
-            f"{kind.title} cannot hold more than {kind.longest_side} pixels a side; "
-            "choose PNG or TIFF with --format"
+            f"{kind.title} cannot hold more than {kind.longest_side} pixels a side; choose PNG or TIFF with --format"
         )
     return kind
 
@@ -247,9 +244,7 @@ def _image(picture: Picture, kind: Format) -> Any:
 
 def _options(picture: Picture, kind: Format, quality: int | None, subsampling: Subsampling) -> dict[str, Any]:
     """The encoder's settings."""
-    chosen = (
-        quality or (picture.jpeg_quality if kind.key == "jpeg" else None) or _FALLBACK_QUALITY.get(kind.key)
-    )
+    chosen = quality or (picture.jpeg_quality if kind.key == "jpeg" else None) or _FALLBACK_QUALITY.get(kind.key)
     lossless = picture.lossless and quality is None
     chroma = "off" if subsampling == "4:4:4" else "on"
     if kind.key == "jpeg":

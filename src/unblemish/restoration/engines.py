@@ -10,8 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 from unblemish.networks.base import Network
 from unblemish.pictures.tiles import TileTooLargeError
 from unblemish.restoration.errors import RestorationError
+from unblemish.restoration.export_cache import exported
 
 Floats = NDArray[np.float32]
 
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 class Engine(ABC):
     """Runs one network on batches of tiles; owns its device and number format.
 
-    `run` takes and returns arrays in host memory. An engine that computes in bfloat16 repeats a batch in
-    float32 where the result is not finite.
+    `run` takes and returns arrays in host memory. Networks get float32 pictures whatever they compute in (see
+    `Network`). An engine that computes in bfloat16 repeats a batch in float32 where the result is not finite.
 
     Args:
         network: The network, in evaluation mode with float32 weights; it is not changed, nor moved.
@@ -68,9 +68,7 @@ class Engine(ABC):
             result = self._forward(tiles)
             if not np.isfinite(result).all() and self.dtype != torch.float32:
                 self.repeats += 1
-                _log.warning(
-                    "%s is not finite in %s; repeated in float32", type(self.network).__name__, self.dtype
-                )
+                _log.warning("%s is not finite in %s; repeated in float32", type(self.network).__name__, self.dtype)
                 result = self._forward_precisely(tiles)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -92,7 +90,7 @@ class Engine(ABC):
     def _forward_precisely(self, tiles: Floats) -> Floats:
         if self._precise is None:
             self._precise = copy.deepcopy(self.network).float().to(self.device)
-        return _call(self._precise, tiles, self.device, torch.float32)
+        return _call(self._precise, tiles, self.device)
 
 
 @final
@@ -106,7 +104,7 @@ class EagerEngine(Engine):
         self._placed = place(network, device, dtype)
 
     def _forward(self, tiles: Floats) -> Floats:
-        return _call(self._placed, tiles, self.device, self.dtype)
+        return _call(self._placed, tiles, self.device)
 
 
 @final
@@ -118,16 +116,12 @@ class CompiledEngine(Engine):
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
         compilers = (os.environ.get("CXX"), "g++", "clang++", "cl")
         if device.type == "cpu" and not any(name and shutil.which(name) for name in compilers):
-            raise RestorationError(
-                "the engine 'compiled' needs a C++ compiler: install one or choose --engine eager"
-            )
+            raise RestorationError("the engine 'compiled' needs a C++ compiler: install one or choose --engine eager")
         super().__init__(network, device, dtype)
-        self._compiled = torch.compile(
-            place(network, device, dtype), dynamic=False, options={"freezing": True}
-        )
+        self._compiled = torch.compile(place(network, device, dtype), dynamic=False, options={"freezing": True})
 
     def _forward(self, tiles: Floats) -> Floats:
-        return _call(self._compiled, tiles, self.device, self.dtype)
+        return _call(self._compiled, tiles, self.device)
 
 
 @final
@@ -138,13 +132,14 @@ class OnnxEngine(Engine):
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
         _require("onnxruntime", "export")
+        _require("onnxscript", "export")
         super().__init__(network, torch.device("cpu"), torch.float32)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = onnxruntime.InferenceSession(
-            _exported(network, Path.read_bytes), options, providers=["CPUExecutionProvider"]
+            exported(network, Path.read_bytes), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
 
@@ -160,6 +155,7 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
         _require("openvino", "fast")
+        _require("onnxscript", "export")
         super().__init__(network, torch.device("cpu"), dtype)
         import openvino
 
@@ -168,7 +164,7 @@ class OpenVinoEngine(Engine):
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
         runtime = openvino.Core()
-        self._model = _exported(network, lambda path: runtime.compile_model(path, "CPU", settings))
+        self._model = exported(network, lambda path: runtime.compile_model(path, "CPU", settings))
 
     def _forward(self, tiles: Floats) -> Floats:
         return np.asarray(self._model(np.ascontiguousarray(tiles))[0], dtype=np.float32)
@@ -207,28 +203,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
-def _call(
-    network: Callable[[Tensor], Tensor], tiles: Floats, device: torch.device, dtype: torch.dtype
-) -> Floats:
+def _call(network: Callable[[Tensor], Tensor], tiles: Floats, device: torch.device) -> Floats:
     """One forward pass from and to host memory; `(n, C, h, w)` both."""
     with torch.inference_mode():
-        batch = torch.from_numpy(tiles).to(device=device, dtype=dtype, memory_format=torch.channels_last)
-        return network(batch).float().cpu().numpy()
+        batch = torch.from_numpy(tiles).to(device=device, memory_format=torch.channels_last)
+        return network(batch).cpu().numpy()
 
 
 def _require(package: str, extra: str) -> None:
     if find_spec(package) is None:
-        raise RestorationError(
-            f"this engine needs {package}: install it with pip install 'unblemish[{extra}]'"
-        )
-
-
-def _exported(network: Network, read: Callable[[Path], Any]) -> Any:
-    """What `read` makes of the network as an ONNX file with dynamic sizes."""
-    _require("onnxscript", "export")
-    from unblemish.restoration.export import export_onnx
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        export_onnx(network, path)
-        return read(path)
+        raise RestorationError(f"this engine needs {package}: install it with pip install 'unblemish[{extra}]'")

@@ -20,8 +20,11 @@ _SAFETY = 1.5
 _FLOAT_COPIES = 6
 """Copies of a tile in float32 on its way in and out: samples, input, output, weighted output."""
 
-_LARGEST_TILE = {"cpu": 768, "mps": 1024, "cuda": 2048}
-"""Larger tiles win nothing: from here on the overlaps cost a few per cent, and caches prefer small tiles."""
+_LARGEST_TILE = {"cpu": 704, "mps": 1024, "cuda": 2048}
+"""Larger tiles are slower on CPUs, whose caches they outgrow (`unblemish bench tiles`), and win little on GPUs."""
+
+_OVERLAPS = 4
+"""So many overlaps long may a tile become in any case, or most of the work would be done twice."""
 
 
 class _LiveTensors:
@@ -95,7 +98,7 @@ def choose_tile(
         RestorationError: The budget does not hold even the smallest tile.
     """
     strip = 4 * network.channels * network.scale**2 * width  # bytes of a row of float results
-    side = max(_LARGEST_TILE[device.type], 6 * overlap)
+    side = max(_LARGEST_TILE[device.type], _OVERLAPS * overlap)
     while side > smallest and per_pixel * min(side, width) * side + strip * side > budget:
         side -= 8
     side = max(side, smallest)
