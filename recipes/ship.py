@@ -3,39 +3,55 @@
     python recipes/ship.py weights RUN_FOLDER --name NAME --purpose TEXT
     unblemish evaluate CLEAN_PHOTOS --with grids --with clean --sampled ... -o results/default_bundle.json
     python recipes/ship.py scores results/default_bundle.json
+    python recipes/ship.py table results/classical.json "classical tools"
+    python recipes/ship.py pictures
 
-The first takes the best weights of a run of `unblemish train` (half precision; the evaluation that follows is of what
-ships), the last writes their scores into the bundle and `docs/model_card.md`, and the tables of `docs/results.md`.
+The first takes the best weights of a run of `unblemish train`, in half precision, and keeps the run's record in
+`results/default_bundle_training.json`. The evaluation is of what ships. The third writes its scores into the bundle,
+`docs/model_card.md`, `docs/results.md` and the README; the fourth writes another table into `docs/results.md`; the
+last draws the README's picture and the contact sheets of `docs/results.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from PIL import Image
 
+from unblemish.commands.evaluate import as_method, case_sets
 from unblemish.degradations.catalogue import GRIDS_ELEVEN, create
 from unblemish.evaluation.cases import CLEAN
+from unblemish.evaluation.contact_sheets import contact_sheet, save_sheet, sheet_rows
+from unblemish.evaluation.provenance import write_result
 from unblemish.evaluation.score_table import INPUT, ScoreTable
 from unblemish.evaluation.tables import to_markdown
 from unblemish.networks.catalogue import create as create_network
 from unblemish.networks.loading import load_weights
+from unblemish.pictures.reading import read
 from unblemish.restoration.bundle import Bundle, NetworkCard
 from unblemish.restoration.margin import measure_margin
+from unblemish.restoration.restorer import Restorer
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "src/unblemish/assets/default_bundle"
-CARD, RESULTS = ROOT / "docs/model_card.md", ROOT / "docs/results.md"
+CARD, RESULTS, README = ROOT / "docs/model_card.md", ROOT / "docs/results.md", ROOT / "README.md"
+TRAINING = ROOT / "results/default_bundle_training.json"
+PICTURE = ROOT / "docs/images/before_after.jpg"
 TRAINING_SET = (
     "659 photographs: BSDS500 train and test (332) and ImageNet (190), both for non-commercial research; sun-hays (80, "
     "Flickr, no licence stated); wallpaper photographs of Debian packages (57, CC-BY, CC-BY-SA, public domain)"
 )
 LICENCE = "Apache-2.0"
+SIDE, GAP = 240, 6
+"""Of the squares in the README's picture and on contact sheets, pixels."""
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
 
 
 def ship_weights(run: Path, name: str, purpose: str) -> None:
@@ -59,6 +75,14 @@ def ship_weights(run: Path, name: str, purpose: str) -> None:
         tile_margin=measure_margin(network, damaged_photographs()),
     )
     Bundle.write(BUNDLE, [(card, {key: value.half() for key, value in network.state_dict().items()})])
+    write_result(TRAINING, without_places({**training, "validations": validations(run)}))
+
+
+def without_places(record: dict[str, Any]) -> dict[str, Any]:
+    """A run's record with the folder of its photographs by its last two names: where it lies is nobody's business."""
+    folder = Path(record["recipe"]["data"]["folder"])
+    label = "/".join(folder.parts[-2:])
+    return json.loads(json.dumps(record).replace(json.dumps(str(folder))[1:-1], label))
 
 
 def validations(run: Path) -> list[dict[str, Any]]:
@@ -69,7 +93,6 @@ def validations(run: Path) -> list[dict[str, Any]]:
 
 def damaged_photographs() -> list[torch.Tensor]:
     """Photographs of scikit-image with each of the eleven degradations, `(3, H, W)`."""
-    import numpy as np
     from skimage import data
 
     generator = torch.Generator().manual_seed(0)
@@ -101,7 +124,61 @@ def ship_scores(result: Path) -> None:
     weights = {key: value.half() for key, value in bundle.network(entry.name).state_dict().items()}
     Bundle.write(BUNDLE, [(card, weights)])
     CARD.write_text(model_card(Bundle.load(BUNDLE), table, content["provenance"]), encoding="utf-8")
-    replace_block(RESULTS, "default bundle", to_markdown(table) + provenance_line(result, content["provenance"]))
+    ship_table(result, "default bundle")
+    replace_block(README, "summary", summary(table, entry.name))
+
+
+def ship_table(result: Path, block: str) -> None:
+    """Writes the tables of an evaluation into a block of the results page."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    tables = to_markdown(ScoreTable.from_dict(content["table"]))
+    replace_block(RESULTS, block, tables + provenance_line(result, content["provenance"]))
+
+
+def summary(table: ScoreTable, name: str) -> str:
+    """One sentence for the README."""
+    protocol = table.protocols[0].name
+    damaged = [info for info in table.sets if info.kind != CLEAN]
+    gains = {info.title: table.gain(info.name, name, protocol, "psnr") or 0.0 for info in damaged}
+    least, most = min(gains, key=gains.__getitem__), max(gains, key=gains.__getitem__)
+    clean = table.mean(CLEAN, name, protocol, "psnr")
+    gain = table.average_gain(name, protocol, "psnr")
+    return (
+        f"On the {damaged[0].pictures} photographs of {damaged[0].source}, none of which was trained on, the network\n"
+        f"gains {gain:+.2f} dB over the damaged input on average over {len(damaged)} degradations (RGB PSNR), from\n"
+        f"{gains[least]:+.2f} dB ({least}) to {gains[most]:+.2f} dB ({most}). "
+        f"A clean photograph is left alone to {clean:.1f} dB.\n"
+    )
+
+
+def ship_pictures() -> None:
+    """Restores the examples with the default bundle and puts them below their damaged originals."""
+    restorer = Restorer(Bundle.load(BUNDLE))
+    paths = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in (".jpg", ".png"))
+    sheet = Image.new("RGB", (len(paths) * (SIDE + GAP) - GAP, 2 * SIDE + GAP), "white")
+    for column, path in enumerate(paths):
+        picture = read(path)
+        for row, shown in enumerate((picture, restorer.restore(picture))):
+            middle = Image.fromarray(np.squeeze(shown.pixels)).convert("RGB")
+            left, top = (middle.width - SIDE) // 2, (middle.height - SIDE) // 2
+            middle = middle.crop((left, top, left + SIDE, top + SIDE))
+            sheet.paste(middle, (column * (SIDE + GAP), row * (SIDE + GAP)))
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(PICTURE, quality=92, subsampling=0)
+    for photograph in PHOTOGRAPHS:
+        draw_sheet(photograph, restorer)
+
+
+def draw_sheet(photograph: str, restorer: Restorer) -> None:
+    """A contact sheet of one of scikit-image's photographs: clean, damaged at the default values, restored."""
+    from skimage import data
+
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(getattr(data, photograph)()).save(Path(folder) / f"{photograph}.png")
+        sets = case_sets(Path(folder), ["grids", CLEAN], sampled=False, seed=0, limit=1)
+        rows = sheet_rows(sets, [as_method(restorer)], SIDE)
+    sheet = contact_sheet(["clean", "damaged", restorer.name], rows, SIDE)
+    save_sheet(sheet, PICTURE.with_name(f"sheet_{photograph}.jpg"))
 
 
 def model_card(bundle: Bundle, table: ScoreTable, provenance: dict[str, Any]) -> str:
@@ -175,11 +252,19 @@ def main() -> None:
     weights.add_argument("--purpose", required=True)
     scores = steps.add_parser("scores")
     scores.add_argument("result", type=Path)
+    table = steps.add_parser("table")
+    table.add_argument("result", type=Path)
+    table.add_argument("block", help="the block of docs/results.md that it replaces")
+    steps.add_parser("pictures")
     arguments = parser.parse_args()
     if arguments.step == "weights":
         ship_weights(arguments.run, arguments.name, arguments.purpose)
-    else:
+    elif arguments.step == "scores":
         ship_scores(arguments.result)
+    elif arguments.step == "table":
+        ship_table(arguments.result, arguments.block)
+    else:
+        ship_pictures()
 
 
 if __name__ == "__main__":

@@ -201,7 +201,8 @@ class Restorer:
 
     def _restore_tile(self, tile: Floats) -> Floats:
         """`(h, w, C)` to `(scale * h, scale * w, C)`."""
-        base = np.clip(np.nan_to_num(tile, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+        plain = bool(tile.min() >= 0 and tile.max() <= 1)  # false where there is a NaN
+        base = tile if plain else np.clip(np.nan_to_num(tile, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
         colours = base if base.shape[2] == 3 else base.repeat(3, axis=2)  # (h, w, 3)
         output = self.engine.run(colours.transpose(2, 0, 1)[None])[0].transpose(
             1, 2, 0
@@ -211,9 +212,8 @@ class Restorer:
             output = output.mean(axis=2, keepdims=True)
         if self.strength < 1:
             output = base + np.float32(self.strength) * (output - base)
-        excess = tile - base
-        if excess.any():
-            scale = self.network.scale
+        if not plain:
+            excess, scale = tile - base, self.network.scale
             output = output + excess.repeat(scale, axis=0).repeat(scale, axis=1)
         return output
 
