@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/unblemish restore examples/old_photo.jpg --output build/demo/ --overwrite
+	$(BIN)/unblemish restore examples/old_photo.jpg --output build/demo/old_photo_restored.jpg --overwrite
 	@echo "Before: examples/old_photo.jpg   After: build/demo/old_photo_restored.jpg"
 
 check: $(INSTALLED)
@@ -31,7 +31,7 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -113,18 +113,13 @@ def read_foreign(path: str | Path) -> dict[str, Tensor]:
             "save its state dict as safetensors with the program that wrote it"
         ) from error
     except Exception as error:  # PyTorch's reader fails in many ways on files that are not its own
-        raise NetworkError(
-            f"{path}: is damaged or no PyTorch checkpoint ({_line(error)}); fetch it again"
-        ) from error
-    while isinstance(content, dict) and (
-        found := [key for key in WRAPPERS if isinstance(content.get(key), dict)]
-    ):
+        raise NetworkError(f"{path}: is damaged or no PyTorch checkpoint ({_line(error)}); fetch it again") from error
+    while isinstance(content, dict) and (found := [key for key in WRAPPERS if isinstance(content.get(key), dict)]):
         content = content[found[0]]
     pairs = content.items() if isinstance(content, dict) else ()
     if not pairs or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in pairs):
         raise NetworkError(
-            f"{path}: holds no weights at its top nor under {', '.join(WRAPPERS)}; "
-            "save its state dict on its own"
+            f"{path}: holds no weights at its top nor under {', '.join(WRAPPERS)}; save its state dict on its own"
         )
     prefix = "module." if all(key.startswith("module.") for key, _ in pairs) else ""
     return {key.removeprefix(prefix): value for key, value in pairs}
@@ -154,4 +149,3 @@ def _some(keys: list[str]) -> str:
 def _line(error: Exception) -> str:
     """The kind of error and the first line of its message."""
     return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
-

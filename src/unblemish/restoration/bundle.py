@@ -127,9 +127,7 @@ class Bundle:
         Raises:
             BundleError: There is no bundle, or its description is damaged or from a newer program.
         """
-        folder = Path(
-            path or os.environ.get(ENVIRONMENT) or str(files("unblemish") / "assets" / "default_bundle")
-        )
+        folder = Path(path or os.environ.get(ENVIRONMENT) or str(files("unblemish") / "assets" / "default_bundle"))
         try:
             content = json.loads((folder / _MANIFEST).read_bytes())
         except OSError as error:
@@ -146,9 +144,7 @@ class Bundle:
         try:
             return cls(folder, Manifest.model_validate(content))
         except ValidationError as error:
-            raise BundleError(
-                f"{folder / _MANIFEST}: {_first(error)}; mend it or fetch the bundle again"
-            ) from error
+            raise BundleError(f"{folder / _MANIFEST}: {_first(error)}; mend it or fetch the bundle again") from error
 
     @classmethod
     def write(
@@ -247,4 +243,3 @@ def _first(error: ValidationError) -> str:
     detail = error.errors()[0]
     place = ".".join(str(part) for part in detail["loc"])
     return f"{place}: {detail['msg']}" if place else detail["msg"]
-

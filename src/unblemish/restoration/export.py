@@ -104,9 +104,7 @@ def export_onnx(
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if find_spec(package) is None:
-            raise ExportError(
-                f"export needs the package '{package}'; install it with: pip install 'unblemish[export]'"
-            )
+            raise ExportError(f"export needs the package '{package}'; install it with: pip install 'unblemish[export]'")
     path = Path(path)
     exportable = _AnySize(copy.deepcopy(network)).cpu().float().eval().requires_grad_(False)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -165,15 +163,13 @@ def _largest_difference(network: Network, path: Path, shapes: Sequence[tuple[int
         found = np.asarray(session.run(None, {"picture": picture.numpy()})[0])
         if found.shape != expected.shape:
             raise ExportError(
-                f"the ONNX file makes {found.shape} of {tuple(picture.shape)}, PyTorch {expected.shape}: "
-                f"{_REMEDY}"
+                f"the ONNX file makes {found.shape} of {tuple(picture.shape)}, PyTorch {expected.shape}: {_REMEDY}"
             )
         difference = float(np.abs(found - expected).max())
         # Compared this way round, a difference that is no number fails too.
         if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise ExportError(
-                f"the ONNX file differs from PyTorch by {difference:.2g} on {height}x{width} pixels: "
-                f"{_REMEDY}"
+                f"the ONNX file differs from PyTorch by {difference:.2g} on {height}x{width} pixels: {_REMEDY}"
             )
         largest = max(largest, difference)
     return largest

@@ -34,9 +34,7 @@ def choose_device(name: str = "auto") -> torch.device:
         raise RestorationError(f"unknown device '{name}': choose auto, cpu, cuda, cuda:N or mps")
     device = torch.device(name)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise RestorationError(
-            "there is no MPS device here (it needs an Apple GPU): choose --device auto or cpu"
-        )
+        raise RestorationError("there is no MPS device here (it needs an Apple GPU): choose --device auto or cpu")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:

@@ -104,9 +104,7 @@ class Restorer:
         reach = self.network.receptive_field
         self.margin = margin if margin is not None else MARGIN_WITHOUT_REACH if reach is None else reach
         self.engine = create_engine(engine, self.network, place, dtype)
-        self._fitting: int | None = (
-            None  # the tile that memory was found to hold, where it was less than hoped for
-        )
+        self._fitting: int | None = None  # the tile that memory was found to hold, where it was less than hoped for
 
     def restore(self, picture: Picture, on_progress: Callable[[float], None] | None = None) -> Picture:
         """Restores a picture.
@@ -162,9 +160,7 @@ class Restorer:
             RestorationError: The memory budget is too small.
         """
         network = self.network
-        tiling = Tiling(
-            tile=1, margin=self.margin, blend=BLEND, multiple=network.size_multiple, scale=network.scale
-        )
+        tiling = Tiling(tile=1, margin=self.margin, blend=BLEND, multiple=network.size_multiple, scale=network.scale)
         tile = choose_tile(
             network, self.memory, self._per_pixel, width, self.engine.device, tiling.overlap, tiling.smallest
         )
@@ -189,9 +185,7 @@ class Restorer:
     def _per_pixel(self) -> float:
         return bytes_per_pixel(self.network, self.engine.dtype)
 
-    def _run(
-        self, pixels: Pixels, on_progress: Callable[[float], None] | None = None
-    ) -> tuple[Pixels, list[str]]:
+    def _run(self, pixels: Pixels, on_progress: Callable[[float], None] | None = None) -> tuple[Pixels, list[str]]:
         wanted = self.tiling(pixels.shape[1])
         result, fitted = run_tiles(pixels, wanted, self._restore_tile, on_progress)
         if fitted.tile >= min(wanted.tile, max(pixels.shape[:2])):
@@ -204,9 +198,7 @@ class Restorer:
         plain = bool(tile.min() >= 0 and tile.max() <= 1)  # false where there is a NaN
         base = tile if plain else np.clip(np.nan_to_num(tile, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
         colours = base if base.shape[2] == 3 else base.repeat(3, axis=2)  # (h, w, 3)
-        output = self.engine.run(colours.transpose(2, 0, 1)[None])[0].transpose(
-            1, 2, 0
-        )  # (scale * h, scale * w, 3)
+        output = self.engine.run(colours.transpose(2, 0, 1)[None])[0].transpose(1, 2, 0)  # (scale * h, scale * w, 3)
         output = np.clip(output, 0.0, 1.0)
         if base.shape[2] == 1:
             output = output.mean(axis=2, keepdims=True)
