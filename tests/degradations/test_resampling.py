@@ -33,8 +33,11 @@ def test_down_and_up_is_pillows(photograph: Tensor, damage: Callable, factor: fl
     height, width = photograph.shape[-2:]
     damaged = damage(SuperResolution(), photograph, factor=factor)[0].numpy()
     for channel in range(3):
-        small = pillow(photograph[0, channel].numpy(), round(height / factor), round(width / factor))
-        expected = pillow(small.clip(0, 1), height, width).clip(0, 1)
+        sides = [-(-side // factor) * factor if factor == int(factor) else side for side in (height, width)]
+        edges = [(0, int(whole) - side) for whole, side in zip(sides, (height, width), strict=True)]
+        whole = np.pad(photograph[0, channel].numpy(), edges, mode="edge")
+        small = pillow(whole, *(round(side / factor) for side in whole.shape))
+        expected = pillow(small.clip(0, 1), *whole.shape)[:height, :width].clip(0, 1)
         assert np.abs(damaged[channel] - expected).max() < 2 * ROUNDING
 
 
@@ -44,3 +47,12 @@ def test_factors_are_those_of_each_picture_and_1_changes_nothing(photograph: Ten
     assert torch.equal(mixed[:1], damage(SuperResolution(), photograph, factor=4))
     assert torch.allclose(mixed[1:2], photograph, rtol=0.0, atol=1e-6)
     assert torch.equal(mixed[2:], damage(SuperResolution(), photograph, factor=2))
+
+
+def test_a_whole_factor_is_the_same_at_odd_sizes(photograph: Tensor, damage: Callable) -> None:
+    even = photograph[..., :64, :64]
+    odd = photograph[..., :65, :65]
+    inside = (..., slice(0, 48), slice(0, 48))
+    assert torch.allclose(
+        damage(SuperResolution(), odd, factor=2)[inside], damage(SuperResolution(), even, factor=2)[inside], atol=1e-5
+    )

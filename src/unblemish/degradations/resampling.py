@@ -28,7 +28,8 @@ def resized(pictures: Tensor, height: int, width: int) -> Tensor:
 class SuperResolution(Degradation):
     """Bicubic shrinking, then bicubic enlarging to the exact old size.
 
-    GRIDS does not say how its super-resolution inputs were made; its scores fit a factor of 2 or less.
+    GRIDS does not say how its super-resolution inputs were made; its scores fit a factor of 2 or less. Sides that are
+    no multiple of a whole factor are continued by their last pixels and cut again, so that the factor is exact.
     """
 
     name = "super_resolution"
@@ -44,8 +45,10 @@ class SuperResolution(Degradation):
         factors = parameters["factor"]
         for factor in factors.unique().tolist():
             chosen = (factors == factor).nonzero()[:, 0].to(clean.device)
-            small = resized(clean[chosen], max(1, round(height / factor)), max(1, round(width / factor))).clamp(
-                0.0, 1.0
-            )
-            result[chosen] = resized(small, height, width)
+            # Sides are continued to multiples of a whole factor, which would otherwise be another one for odd sides.
+            below, right = (-side % int(factor) if factor == int(factor) else 0 for side in (height, width))
+            whole = nn.functional.pad(clean[chosen], (0, right, 0, below), mode="replicate")
+            rows, columns = whole.shape[-2:]
+            small = resized(whole, max(1, round(rows / factor)), max(1, round(columns / factor))).clamp(0.0, 1.0)
+            result[chosen] = resized(small, rows, columns)[..., :height, :width]
         return result
