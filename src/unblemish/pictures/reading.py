@@ -28,20 +28,21 @@ _INCH = 25.4
 _UNSTATED = (72.0, 25.4)
 
 
-def read(source: Path | bytes, *, pixel_cap: int = DEFAULT_PIXEL_CAP, name: str | None = None) -> Picture:
+def read(source: Path | str | bytes, *, pixel_cap: int = DEFAULT_PIXEL_CAP, name: str | None = None) -> Picture:
     """Reads a picture of any supported format, which its content decides.
 
     Pixels stay in the colour space of the file, whose ICC profile is kept; CMYK and Lab are converted to
     sRGB. The picture is turned upright and the orientation in EXIF and XMP reset. `notes` tell what changed.
 
     Args:
-        source: A file, or the bytes of one.
+        source: A file's path, or the bytes of one.
         pixel_cap: Pictures of more pixels are refused before they are decoded.
         name: How messages call the picture; the path where not given.
 
     Raises:
         PictureError: The file cannot be read, or is no picture this package can restore.
     """
+    source = Path(source) if isinstance(source, str) else source
     label = name or (str(source) if isinstance(source, Path) else "the picture")
     with _opened(source, label) as file:
         head = file.read(512)

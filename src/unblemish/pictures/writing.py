@@ -62,7 +62,7 @@ def encode(
 
 def write(
     picture: Picture,
-    path: Path,
+    path: Path | str,
     *,
     format: str | None = None,
     quality: int | None = None,
@@ -78,6 +78,7 @@ def write(
     Raises:
         PictureError: As for `encode`; or the file exists and `overwrite` is not set; or it cannot be written.
     """
+    path = Path(path)
     named = format_of_name(path)
     kind = _fitting(picture, format_named(format or (named.key if named else picture.format)), quality)
     if not overwrite and os.path.lexists(path):

@@ -40,8 +40,6 @@ def restore(
     Raises:
         UserError: The picture cannot be read, or an argument is not possible here.
     """
-    if isinstance(source, str):
-        source = Path(source)
     picture = source if isinstance(source, Picture) else read(source)
     restorer = Restorer(
         bundle,
