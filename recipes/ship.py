@@ -199,7 +199,8 @@ def model_card(bundle: Bundle, table: ScoreTable, provenance: dict[str, Any]) ->
         "architecture": f"`{entry.architecture}`, {count:,} parameters, {size:.1f} MB in half precision",
         "licence of the weights": f"{entry.licence}, as far as it is ours to give; see the training set's terms",
         "training set": entry.training_set,
-        "training": f"{entry.steps:,} steps on {entry.hardware}, recipe `recipes/mix_nafnet_compact.yaml`",
+        "training": f"{entry.steps:,} steps on {entry.hardware}, recipe `recipes/mix_nafnet_compact.yaml`; "
+        f"record with every change of settings: `results/{TRAINING.name}`",
         "sha256": f"`{entry.sha256}`",
         "protocol": entry.protocol,
         "measured by": f"`{provenance['command']}`",

@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 
 GUESSED_SIGMA = 1.0
 """Sigma in pixels of the Gaussian that stands for any unknown blur. Among 1, 1.5, 2 and 3 it did best for
-either tool over GRIDS's six blurs (four pictures of bsds500/val), for too strong a guess
-costs more than too weak a one."""
+either tool over GRIDS's six blurs (the first four pictures of bsds500/train, which nothing is reported on), for too
+strong a guess costs more than too weak a one."""
 
 _COMPARE = "pip install 'unblemish[compare]'"
 _NOISES = frozenset({"gaussian_noise", "gray_gaussian_noise", "poisson_noise"})
