@@ -58,3 +58,13 @@ def test_all_kinds_come_up_equally_often() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(DegradationError, match="gausian"):
         Synthesis(["gausian_noise"])
+
+
+def test_shrinking_follows_the_damage() -> None:
+    clean = clean_batch(4)
+    small = Synthesis([], shrink=4)(clean, 0)
+    expected = torch.nn.functional.interpolate(clean, (8, 8), mode="bicubic", antialias=True).clamp(0, 1)
+    assert float((small - expected).abs().max()) <= 0.5 / 255 + 1e-6
+    noisy = Synthesis(["gaussian_noise"], shrink=4)(clean, 0)
+    assert noisy.shape == (4, 3, 8, 8)
+    assert not torch.equal(noisy, small)

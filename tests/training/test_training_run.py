@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import math
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from PIL import Image
 
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import save_weights
+from unblemish.networks.loading import load_weights
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
@@ -144,9 +146,20 @@ def test_starting_weights_are_taken(recipe: Make, tmp_path: Path) -> None:
     assert not torch.equal(fresh["conv_first.weight"], started["conv_first.weight"])
 
 
-def test_networks_that_enlarge_are_refused(recipe: Make) -> None:
-    with pytest.raises(TrainingError, match="enlarges pictures 4 times"):
+def test_networks_that_enlarge_want_shrunk_pictures(recipe: Make) -> None:
+    with pytest.raises(TrainingError, match=r"degradations\.shrink=4"):
         build_task(recipe(network={"name": "srresnet_x4"}))
+
+
+def test_a_network_that_enlarges_is_trained_on_bicubic_pairs(recipe: Make, tmp_path: Path) -> None:
+    enlarging = recipe(
+        network={"name": "srresnet_x4", "options": {"blocks": 1, "width": 8}}, degradations={"shrink": 4}
+    )
+    assert math.isfinite(train(enlarging, tmp_path / "run").best_gain)
+    before, after = build_task(enlarging).network, build_task(enlarging).network
+    load_weights(after, tmp_path / "run/final.safetensors")
+    assert after(torch.zeros(1, 3, 5, 5)).shape == (1, 3, 20, 20)
+    assert not torch.equal(before.conv_last.weight, after.conv_last.weight)
 
 
 def test_a_validation_folder_is_kept_out_of_training(recipe: Make, photos: Path) -> None:

@@ -83,3 +83,15 @@ def test_broken_and_small_pictures_are_listed(photos: Path, tmp_path: Path) -> N
     assert len(validation.clean) == 6
     with pytest.raises(TrainingError, match="no validation picture"):
         Validation(find_pictures(tmp_path), crop=48, names=["jpeg"], seed=0)
+
+
+def test_shrunk_pictures_gain_over_their_bicubic_enlargement(photos: Path) -> None:
+    validation = Validation(find_pictures(photos), crop=48, names=[], seed=0, shrink=4)
+
+    class Bicubic(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.interpolate(x, scale_factor=4.0, mode="bicubic", antialias=True)
+
+    scores = validation.score(Bicubic(), CPU)
+    assert scores["gain"] == pytest.approx(0, abs=1e-6)
+    assert 20 < scores["clean"] < 60

@@ -10,12 +10,13 @@ from unblemish.networks.base import Network
 from unblemish.networks.errors import NetworkError
 from unblemish.networks.nafnet import nafnet, nafnet_compact, nafnet_deblur
 from unblemish.networks.restormer import restormer, restormer_small
-from unblemish.networks.srresnet import srresnet, srresnet_compact, srresnet_x4
+from unblemish.networks.srresnet import srresnet, srresnet_compact, srresnet_x4, srresnet_x4_compact
 
 _CATALOGUE: dict[str, Callable[..., Network]] = {
     "srresnet": srresnet,
     "srresnet_compact": srresnet_compact,
     "srresnet_x4": srresnet_x4,
+    "srresnet_x4_compact": srresnet_x4_compact,
     "restormer": restormer,
     "restormer_small": restormer_small,
     "nafnet": nafnet,

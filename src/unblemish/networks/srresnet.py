@@ -100,6 +100,11 @@ def srresnet_x4(*, blocks: int = 16, width: int = 64) -> SRResNet:
     return SRResNet(blocks=blocks, width=width, scale=4)
 
 
+def srresnet_x4_compact(*, blocks: int = 8, width: int = 32) -> SRResNet:
+    """The descriptor for CPUs: 8 blocks of 32 channels; 232,963 parameters."""
+    return SRResNet(blocks=blocks, width=width, scale=4)
+
+
 def srresnet_compact(*, blocks: int = 12, width: int = 48) -> SRResNet:
     """For CPUs: folded by two, 12 blocks of 48 channels; 530,028 parameters."""
     return SRResNet(blocks=blocks, width=width, scale=1, fold=2)

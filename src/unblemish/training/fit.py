@@ -62,7 +62,8 @@ def fit(
     learner = Learner(recipe, task, fabric)
     if state.step:
         learner.restore(state)
-    synthesis = Synthesis(recipe.degradations.names, recipe.degradations.clean)
+    damage = recipe.degradations
+    synthesis = Synthesis(damage.names, damage.clean, damage.shrink)
     watchers = callbacks if fabric.is_global_zero else ()
     began = time.monotonic() - state.seconds
     learner.score(validation, state.step, batches=SANITY_BATCHES)

@@ -35,10 +35,17 @@ class DataPart(_Part):
 
 
 class DegradationPart(_Part):
-    """What damages the patches: one of `names` a patch, or undamaged with probability `clean`."""
+    """What damages the patches: one of `names` a patch, or undamaged with probability `clean`; then shrinking."""
 
-    names: tuple[str, ...] = Field(min_length=1)
+    names: tuple[str, ...] = Field(default=(), description="of the catalogue; none where only `shrink` is wanted")
     clean: float = Field(default=0.0, ge=0, lt=1)
+    shrink: int = Field(default=1, ge=1, description="bicubic factor, for networks that enlarge by it")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> DegradationPart:
+        if not self.names and self.shrink == 1:
+            raise ValueError("name degradations, or give a shrink factor above 1")
+        return self
 
 
 class TaskPart(_Part):
@@ -95,6 +102,14 @@ class Recipe(_Part):
     def _warm_up_ends_in_time(self) -> Recipe:
         if self.optimiser.warmup >= self.steps:
             raise ValueError(f"optimiser.warmup ({self.optimiser.warmup}) must be below steps ({self.steps})")
+        return self
+
+    @model_validator(mode="after")
+    def _shrinks_evenly(self) -> Recipe:
+        factor = self.degradations.shrink
+        for key, side in (("data.patch", self.data.patch), ("validation.crop", self.validation.crop)):
+            if side % factor:
+                raise ValueError(f"{key} ({side}) must be a multiple of degradations.shrink ({factor})")
         return self
 
     def flat(self) -> dict[str, object]:

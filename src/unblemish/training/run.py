@@ -37,6 +37,7 @@ FIXED = (
         "data.scales",
         "degradations.names",
         "degradations.clean",
+        "degradations.shrink",
     ),
     *("task.loss", "validation.folder", "validation.pictures", "batch", "ema", "seed"),
 )
@@ -101,14 +102,14 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
     """The network of the recipe, with its starting weights if `use_start`, in the task of the recipe.
 
     Raises:
-        TrainingError: The network changes the size of pictures.
+        TrainingError: The network enlarges by another factor than the recipe shrinks.
         NetworkError: The network, its options or its weights are not right.
     """
     network = create(recipe.network.name, recipe.network.options)
-    if network.scale != 1:
+    if network.scale != recipe.degradations.shrink:
         raise TrainingError(
-            f"network {recipe.network.name} enlarges pictures {network.scale} times, but training wants "
-            "their size kept; choose another network.name"
+            f"network {recipe.network.name} enlarges pictures {network.scale} times, but they are shrunk "
+            f"{recipe.degradations.shrink} times; set degradations.shrink={network.scale}"
         )
     if recipe.network.start and use_start:
         load_weights(network, recipe.network.start)
@@ -129,7 +130,13 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
     else:
         paths, held_out = hold_out(paths, recipe.validation.pictures)
     # Validation first: it is quick, and names unknown degradations before all pictures are read.
-    validation = Validation(held_out, crop=recipe.validation.crop, names=recipe.degradations.names, seed=recipe.seed)
+    validation = Validation(
+        held_out,
+        crop=recipe.validation.crop,
+        names=recipe.degradations.names,
+        seed=recipe.seed,
+        shrink=recipe.degradations.shrink,
+    )
     source = PatchSource(
         paths, patch=recipe.data.patch, scales=recipe.data.scales, memory=int(recipe.data.memory * 1e9)
     )

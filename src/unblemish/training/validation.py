@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from unblemish.degradations.catalogue import create
 from unblemish.degradations.quantisation import quantise_8bit
+from unblemish.degradations.resampling import resized
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
 from unblemish.pictures.errors import PictureError
 from unblemish.training.data import RGB8, load_rgb, to_batch
 from unblemish.training.errors import TrainingError
+from unblemish.training.synthesis import shrunk
 
 CLEAN = "clean"
 BATCH = 8
@@ -29,6 +31,8 @@ class Validation:
         crop: Side of the central square, pixels.
         names: Degradations of the catalogue; each picture gets parameters drawn from its published ranges.
         seed: Of the damage.
+        shrink: Factor of the bicubic shrinking that follows the damage; scores then compare with the shrunk
+            picture's bicubic enlargement.
 
     Attributes:
         broken: Files that are left out, with a line that names the file and the reason.
@@ -38,7 +42,7 @@ class Validation:
         TrainingError: No picture can be used.
     """
 
-    def __init__(self, paths: Sequence[Path], *, crop: int, names: Sequence[str], seed: int) -> None:
+    def __init__(self, paths: Sequence[Path], *, crop: int, names: Sequence[str], seed: int, shrink: int = 1) -> None:
         self.broken: dict[Path, str] = {}
         self.clean = to_batch(self._crops(paths, crop))  # (N, 3, crop, crop)
         self.protocol = preset("rgb").on(f"{len(self.clean)} held-out pictures, central {crop} x {crop} px")
@@ -47,8 +51,12 @@ class Validation:
             degradation = create(name)
             generator = torch.Generator().manual_seed(seed * 1009 + number)
             parameters = degradation.sample(len(self.clean), generator)
-            self.degraded[name] = quantise_8bit(degradation.apply(self.clean, parameters, generator))
-        self._before = {name: self._psnr(x, self.clean) for name, x in self.degraded.items()}
+            damaged = degradation.apply(self.clean, parameters, generator)
+            self.degraded[name] = quantise_8bit(shrunk(damaged, shrink))
+        self.degraded[CLEAN] = self.clean if shrink == 1 else quantise_8bit(shrunk(self.clean, shrink))
+        # The gain is over the degradations; over the enlargement of clean pictures where there are none.
+        self._gaining = tuple(names) or (CLEAN,)
+        self._before = {name: self._psnr(resized(x, crop, crop), self.clean) for name, x in self.degraded.items()}
 
     @torch.no_grad()
     def score(self, network: nn.Module, device: torch.device, batches: int | None = None) -> dict[str, float]:
@@ -64,12 +72,12 @@ class Validation:
             restored = network(damaged.to(device)).float().cpu()
             found.setdefault(name, []).append(self._psnr(restored, self.clean[rows]))
         after = {name: torch.cat(parts) for name, parts in found.items()}
-        gains = [(x - self._before[name][: len(x)]).mean() for name, x in after.items() if name != CLEAN]
+        gains = [(x - self._before[name][: len(x)]).mean() for name, x in after.items() if name in self._gaining]
         return {name: float(x.mean()) for name, x in after.items()} | {"gain": float(sum(gains)) / len(gains)}
 
     def _batches(self) -> Iterator[tuple[str, slice, Tensor]]:
-        """Name, rows and damaged pictures `(B, 3, crop, crop)` of every batch."""
-        for name, pictures in [*self.degraded.items(), (CLEAN, self.clean)]:
+        """Name, rows and damaged pictures `(B, 3, crop / shrink, crop / shrink)` of every batch."""
+        for name, pictures in self.degraded.items():
             for start in range(0, len(pictures), BATCH):
                 rows = slice(start, start + BATCH)
                 yield name, rows, pictures[rows]
