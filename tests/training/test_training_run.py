@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
-import math
 import signal
 import subprocess
 import sys
@@ -19,8 +19,7 @@ import yaml
 from PIL import Image
 
 from unblemish.networks.catalogue import create
-from unblemish.networks.loading import save_weights
-from unblemish.networks.loading import load_weights
+from unblemish.networks.loading import load_weights, save_weights
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
