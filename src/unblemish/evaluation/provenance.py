@@ -29,6 +29,8 @@ _PACKAGES = (
     "openvino",
     "opencv-python-headless",
     "scikit-image",
+    "scipy",
+    "matplotlib",
     "bm3d",
 )
 

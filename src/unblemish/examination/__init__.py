@@ -1,0 +1,1 @@
+"""What is wrong with a picture: deep representations, generalised Gaussian signatures, distances between them."""

@@ -1,0 +1,131 @@
+"""Examiner: says of a picture what is wrong with it, whether that can be treated, and what treatment would bring."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from unblemish.examination.calibration import decide
+from unblemish.examination.errors import ExaminationError
+from unblemish.examination.examination import Examination, Gain, Region, Verdict
+from unblemish.examination.features import DeepRepresentation
+from unblemish.examination.generalised_gaussian import group_mean, kl_divergence, log_distance
+from unblemish.examination.knowledge import Knowledge
+from unblemish.examination.patches import SIDE
+from unblemish.examination.specimens import CLEAN
+from unblemish.examination.statistics import Measurement, local_vectors, measure, picture_vector
+from unblemish.pictures.picture import Picture, to_float
+
+UNKNOWN = str(Verdict.UNKNOWN)
+
+REFUSAL = 4.0
+"""Log distance above which the rule of GRIDS takes a picture for out of its domain (Sec. 6.2)."""
+
+RULES = ("statistics", "divergence")
+"""How a group is chosen: by the calibrated classifier on the picture's statistics, or as in GRIDS (Eq. 7) by the
+smallest KL divergence from the group's generalised Gaussian to the picture's."""
+
+
+class Examiner:
+    """Examines pictures.
+
+    Args:
+        features: The descriptor, with tap "trunk".
+        knowledge: Calibrated with that descriptor.
+    """
+
+    rules = RULES
+
+    def __init__(self, features: DeepRepresentation, knowledge: Knowledge) -> None:
+        self._features = features
+        self._knowledge = knowledge
+        self.groups = tuple(knowledge.settings.groups)
+        self.signatures = {CLEAN: knowledge.signatures[CLEAN]} | {
+            group: group_mean([knowledge.signatures[kind] for kind in kinds])
+            for group, kinds in knowledge.settings.groups.items()
+        }
+
+    def examine(self, picture: Picture, rule: str | None = None) -> Examination:
+        """Examines a picture of any size and sample type; gray ones as equal colours, alpha is ignored.
+
+        Args:
+            picture: Not changed.
+            rule: One of `rules`; None takes the first.
+
+        Raises:
+            ExaminationError: There is no such rule.
+        """
+        pixels = torch.from_numpy(to_float(picture.pixels)).permute(2, 0, 1)  # (C, H, W)
+        return self.examine_tensor(pixels.expand(3, -1, -1), rule)
+
+    @torch.no_grad()
+    def examine_tensor(self, x: Tensor, rule: str | None = None) -> Examination:
+        """`examine` for `(3, H, W)`; values outside [0, 1] are clamped, NaN counts as 0."""
+        began = time.perf_counter()
+        rule = rule or RULES[0]
+        if rule not in RULES:
+            raise ExaminationError(f"there is no rule '{rule}': choose {' or '.join(RULES)}")
+        measured = measure(self._features, x.nan_to_num(0.0, 1.0, 0.0).clamp(0.0, 1.0).contiguous())
+        vector = picture_vector(measured.moments, measured.tones)[None]  # (1, D)
+        kinds = self._knowledge.picture.probabilities(vector)[0]  # (C,)
+        sums = self._knowledge.sums(kinds)
+        distances = {
+            name: log_distance(kl_divergence(known, measured.signature)) for name, known in self.signatures.items()
+        }
+        if rule == "statistics":
+            place = int(decide(sums[None], self._knowledge.settings.sure))
+            group = self.groups[int(sums[1:-1].argmax())]
+        else:
+            nearest = min(distances, key=distances.__getitem__)
+            group = min(self.groups, key=distances.__getitem__)
+            names = [CLEAN, *self.groups]
+            place = len(names) if distances[nearest] > REFUSAL else names.index(nearest)
+        verdict = Verdict.CLEAN if place == 0 else Verdict.KNOWN if place <= len(self.groups) else Verdict.UNKNOWN
+        names = (CLEAN, *self.groups, UNKNOWN)
+        return Examination(
+            verdict=verdict,
+            group=group,
+            probabilities=dict(zip(names, sums.tolist(), strict=True)),
+            distances=distances,
+            degradations=self._degradations(kinds),
+            signature=measured.signature,
+            gain=self._gain(vector, verdict, group, kinds),
+            regions=self._regions(measured),
+            rule=rule,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _degradations(self, kinds: Tensor) -> dict[str, float]:
+        """Of the known ones, most probable first."""
+        settings = self._knowledge.settings
+        known = {
+            kind: float(p) for kind, p in zip(settings.kinds, kinds, strict=True) if self._knowledge.group_of(kind)
+        }
+        total = sum(known.values()) or 1.0
+        return {kind: known[kind] / total for kind in sorted(known, key=known.__getitem__, reverse=True)}
+
+    def _gain(self, vector: Tensor, verdict: Verdict, group: str, kinds: Tensor) -> Gain:
+        settings = self._knowledge.settings
+        if verdict is Verdict.CLEAN:
+            return Gain(0.0, 0.0, 0.0, 1.0)
+        candidates = settings.groups[group] if verdict is Verdict.KNOWN else tuple(settings.margin)
+        probable = max(candidates, key=lambda kind: float(kinds[settings.kinds.index(kind)]))
+        expected, margin = float(self._knowledge.gain.values(vector)), settings.margin[probable]
+        return Gain(expected, expected - margin, expected + margin, settings.coverage)
+
+    def _regions(self, measured: Measurement) -> tuple[tuple[Region, ...], ...]:
+        grid = measured.grid
+        sums = self._knowledge.sums(self._knowledge.region.probabilities(local_vectors(measured.moments)))
+        names = (CLEAN, *self.groups, UNKNOWN)
+        rows = []
+        for row, top in enumerate(grid.tops):
+            values = sums[row * len(grid.lefts) : (row + 1) * len(grid.lefts)]
+            rows.append(
+                tuple(
+                    Region(top, left, SIDE, 1 - float(value[0]), names[int(value.argmax())])
+                    for left, value in zip(grid.lefts, values, strict=True)
+                )
+            )
+        return tuple(rows)

@@ -1,0 +1,103 @@
+"""Knowledge: what an examiner knows besides its descriptor; a part of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from torch import Tensor
+
+from unblemish.examination.classifier import Classifier
+from unblemish.examination.errors import ExaminationError
+from unblemish.examination.generalised_gaussian import GeneralisedGaussian
+from unblemish.examination.specimens import CLEAN
+
+
+class Settings(BaseModel):
+    """The part of the knowledge that is not tensors.
+
+    Attributes:
+        kinds: `CLEAN`, then the degradations that were shown, in the order of the classifier's outputs.
+        groups: Degradations by group; kinds that are in none stand for damage that is unknown.
+        sure: Probability of a group from which on its network is trusted with a picture.
+        margin: Half width of the interval of predicted gains by kind, decibels.
+        coverage: Share of calibration pictures whose gain lay within that interval.
+        scores: How the examiner did on the pictures that each member had not seen.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kinds: tuple[str, ...] = Field(min_length=2)
+    groups: dict[str, tuple[str, ...]] = Field(min_length=1)
+    sure: float = Field(gt=0, lt=1)
+    margin: dict[str, float]
+    coverage: float = Field(ge=0, le=1)
+    scores: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        members = [name for names in self.groups.values() for name in names]
+        if self.kinds[0] != CLEAN or len({*members}) < len(members) or not {*members} <= {*self.kinds[1:]}:
+            raise ValueError(f"kinds must start with '{CLEAN}' and hold each group's degradations, each in one group")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Everything an examination is concluded from.
+
+    Attributes:
+        settings: Names and thresholds.
+        picture: Tells a picture's kind from `statistics.picture_vector`.
+        region: Tells a patch's kind from `statistics.local_vectors`.
+        gain: Tells the gain of treatment from `statistics.picture_vector`; decibels.
+        signatures: Generalised Gaussian of each kind.
+    """
+
+    settings: Settings
+    picture: Classifier
+    region: Classifier
+    gain: Classifier
+    signatures: dict[str, GeneralisedGaussian]
+
+    def group_of(self, kind: str) -> str | None:
+        """The group that treats a kind; None for clean and unknown ones."""
+        return next((group for group, names in self.settings.groups.items() if kind in names), None)
+
+    def sums(self, probabilities: Tensor) -> Tensor:
+        """Probabilities of kinds `(..., C)` to those of clean, each group, unknown: `(..., groups + 2)`."""
+        groups = list(self.settings.groups)
+        places = [
+            0 if kind == CLEAN else groups.index(group) + 1 if (group := self.group_of(kind)) else len(groups) + 1
+            for kind in self.settings.kinds
+        ]
+        out = probabilities.new_zeros(*probabilities.shape[:-1], len(groups) + 2)
+        return out.index_add_(-1, torch.tensor(places), probabilities)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """For safetensors."""
+        pairs = [[self.signatures[kind].alpha, self.signatures[kind].sigma] for kind in self.settings.kinds]
+        parts = {"picture": self.picture, "region": self.region, "gain": self.gain}
+        stacked = {key: value for name, part in parts.items() for key, value in part.tensors(name).items()}
+        return {**stacked, "signatures": torch.tensor(pairs)}
+
+    @classmethod
+    def from_parts(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, JsonValue]) -> Knowledge:
+        """What `tensors` and `settings` gave.
+
+        Raises:
+            ExaminationError: They do not make knowledge.
+        """
+        try:
+            known = Settings.model_validate(settings)
+            pairs = tensors["signatures"].double().tolist()
+            signatures = {
+                kind: GeneralisedGaussian(alpha, sigma) for kind, (alpha, sigma) in zip(known.kinds, pairs, strict=True)
+            }
+            picture, region, gain = (Classifier.from_tensors(tensors, name) for name in ("picture", "region", "gain"))
+        except (KeyError, ValueError, ValidationError) as error:
+            raise ExaminationError(f"the examiner's knowledge is damaged ({error}); fetch the bundle again") from error
+        return cls(known, picture, region, gain, signatures)
