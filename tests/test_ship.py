@@ -1,4 +1,4 @@
-"""`recipes/ship.py`, from a tiny run to a bundle with scores and pages."""
+"""`recipes/ship.py` and `recipes/pages.py`, from a tiny run to a bundle and its pages."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ def test_a_run_becomes_a_bundle_with_scores_and_pages(ship: ModuleType, tmp_path
     command = ["train", recipe, f"data.folder={ROOT / 'examples'}", *options.split(), network, "optimiser.warmup=1"]
     trained = CliRunner().invoke(app, [*command, "-o", str(run)], catch_exceptions=False)
     assert trained.exit_code == 0, trained.output
-    ship.ship_weights(run, "tiny", "a test")
+    ship.ship_weights(run, "tiny", "a test", "recipes/mix_nafnet_compact.yaml")
     entry = Bundle.load(tmp_path / "bundle").entry("tiny")
     assert (entry.architecture, entry.steps) == ("nafnet_compact", 2)
+    assert entry.recipe == "recipes/mix_nafnet_compact.yaml"
+    assert "jpeg" in entry.treats
+    weights = (tmp_path / "bundle" / entry.file).read_bytes()
     assert entry.tile_margin is not None
     assert json.loads((tmp_path / "training.json").read_text())["validations"][-1]["step"] == 2
     command = ["evaluate", str(ROOT / "examples"), "--with", "jpeg", "--with", "gaussian_noise", "--with", "clean"]
@@ -55,7 +58,12 @@ def test_a_run_becomes_a_bundle_with_scores_and_pages(ship: ModuleType, tmp_path
     ship.ship_scores(result)
     found = json.loads(result.read_text())["table"]["scores"]
     jpeg = next(s["mean"] for s in found if (s["case_set"], s["method"]) == ("jpeg", "tiny"))
-    assert Bundle.load(tmp_path / "bundle").entry().scores["psnr/jpeg"] == pytest.approx(jpeg, abs=1e-3)
+    scored_bundle = Bundle.load(tmp_path / "bundle")
+    assert scored_bundle.entry().scores["psnr/jpeg"] == pytest.approx(jpeg, abs=1e-3)
+    assert scored_bundle.blob(scored_bundle.entry()) == weights
+    ship.measure_margin = lambda *_: 8  # what it measures was seen above, and it takes long
+    ship.ship_weights(run, "another", "a test", "recipes/mix_nafnet_compact.yaml")
+    assert Bundle.load(tmp_path / "bundle").names == ("tiny", "another")
     for page in ("RESULTS.md", "README.md"):
         text = (tmp_path / page).read_text()
         assert text.startswith("before\n<!--")

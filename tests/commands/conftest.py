@@ -19,7 +19,8 @@ import unblemish
 from unblemish.networks.catalogue import create
 from unblemish.pictures.picture import Picture
 from unblemish.pictures.writing import write
-from unblemish.restoration.bundle import Bundle, NetworkCard
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import NetworkCard
 
 SOURCE = str(Path(unblemish.__file__).resolve().parents[1])
 
@@ -47,6 +48,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
             options=options,
             licence="CC0-1.0",
             training_set="none, the weights are random",
+            recipe="drawn at random",
             scores={"psnr/jpeg": 12.345},
             steps=7,
         )

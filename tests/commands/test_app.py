@@ -23,7 +23,8 @@ ALL = dict(commands(typer.main.get_command(module.app)))
 
 
 def test_the_verbs() -> None:
-    assert {"restore", "degrade", "train", "evaluate", "models", "export", "check-data"} <= set(ALL)
+    assert {"restore", "degrade", "train", "evaluate", "export", "check-data"} <= set(ALL)
+    assert {"bundle show", "bundle verify", "bundle pack"} <= set(ALL)
     assert any(name.startswith("bench ") for name in ALL)
 
 
@@ -57,14 +58,14 @@ def test_errors_reach_the_user_in_one_line(
         raise error
 
     monkeypatch.setattr("unblemish.restoration.bundle.Bundle.load", fail)
-    ran = run("models")
+    ran = run("bundle", "show")
     assert (ran.status, ran.err) == (status, line)
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unblemish.restoration.bundle.Bundle.load", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run("models")
+        run("bundle", "show")
 
 
 def test_wrong_usage_is_status_2(run) -> None:

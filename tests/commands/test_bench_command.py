@@ -11,7 +11,8 @@ from PIL import Image
 from unblemish.commands.app import main
 from unblemish.networks.catalogue import create
 from unblemish.restoration import engines
-from unblemish.restoration.bundle import Bundle, NetworkCard
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import NetworkCard
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def bundle(tmp_path: Path) -> str:
             options=options,
             licence="Apache-2.0",
             training_set="none",
+            recipe="none",
             tile_margin=4,
         )
         for name in ("one", "other")

@@ -8,8 +8,12 @@ from pydantic import ValidationError
 
 from unblemish.networks import catalogue
 from unblemish.networks.errors import NetworkError
-from unblemish.restoration.bundle import ENVIRONMENT, Bundle, NetworkCard
+from unblemish.restoration.bundle import ENVIRONMENT, Bundle
+from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
 from unblemish.restoration.errors import BundleError
+
+TERMS = {"licence": "Apache-2.0", "training_set": "random numbers", "recipe": "drawn at random"}
+BLUR = Group(name="blur", degradations=("defocus_blur", "ringing"), network="other")
 
 
 @pytest.fixture(autouse=True)
@@ -18,8 +22,12 @@ def tiny_architecture(convolutions, monkeypatch):
 
 
 def card(name="mix", **changes):
-    known = {"purpose": "eleven kinds of damage", "licence": "Apache-2.0", "training_set": "random numbers"}
+    known = {"purpose": "eleven kinds of damage", **TERMS}
     return NetworkCard(name=name, architecture="convolutions", options={"fold": 2}, **known, **changes)
+
+
+def contents(folder):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
 @pytest.fixture
@@ -29,15 +37,19 @@ def bundle(tmp_path, convolutions):
     return Bundle.write(tmp_path / "bundle", [(card(), weights), (card("other", tile_margin=9), other)])
 
 
+def blurred(**changes):
+    return BLUR.model_dump(mode="json") | changes
+
+
 def edit(bundle, change):
-    path = bundle.folder / "bundle.json"
+    path = bundle.path / "bundle.json"
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
 
 
 def test_what_is_written_is_read(bundle, convolutions):
-    read = Bundle.load(bundle.folder)
+    read = Bundle.load(bundle.path)
     assert read.manifest == bundle.manifest
     assert read.names == ("mix", "other")
     assert read.entry().name == "mix"
@@ -51,8 +63,8 @@ def test_what_is_written_is_read(bundle, convolutions):
 
 
 def test_the_environment_names_a_bundle(bundle, monkeypatch):
-    monkeypatch.setenv(ENVIRONMENT, str(bundle.folder))
-    assert Bundle.load().folder == bundle.folder
+    monkeypatch.setenv(ENVIRONMENT, str(bundle.path))
+    assert Bundle.load().path == bundle.path
 
 
 def test_no_bundle(tmp_path):
@@ -66,7 +78,7 @@ def test_unknown_network(bundle):
 
 
 def test_tampered_weights(bundle):
-    path = bundle.folder / bundle.entry().file
+    path = bundle.path / bundle.entry().file
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -91,19 +103,30 @@ def test_weights_of_another_architecture(tmp_path, convolutions):
         (lambda content: content["networks"][0].update(file="../outside.safetensors"), "networks.0.file"),
         (lambda content: content.update(default="fog"), "default network 'fog' is none of mix, other"),
         (lambda content: content["networks"].append(content["networks"][0]), "two networks have one name"),
-        (lambda content: content.update(format=2), "bundle format 2 and this program reads 1"),
+        (lambda content: content.update(format=1), "bundle format 1 and this program reads 2: fetch or build"),
+        (lambda content: content.update(format=3), "bundle format 3 and this program reads 2: install a newer"),
+        (lambda content: content.update(format="2"), "states no bundle format"),
+        (lambda content: content.pop("format"), "states no bundle format"),
+        (lambda content: content["networks"][0].update(recipe=""), "networks.0.recipe"),
+        (lambda content: content["networks"][0].update(scores={"psnr": float("nan")}), "networks.0.scores.psnr"),
+        (lambda content: content["networks"][0].update(treats=["../haze"]), "networks.0.treats.0"),
+        (lambda content: content["groups"].append(blurred(network="fog")), "'fog' of the group 'blur' is none of"),
+        (lambda content: content["groups"].append(blurred(name="clean")), "no group can be called 'clean'"),
+        (lambda content: content["groups"].extend([blurred(), blurred(name="b")]), "two groups treat one degradation"),
+        (lambda content: content["groups"].extend([blurred(), blurred()]), "two groups have one name: blur"),
+        (lambda content: content["groups"].append(blurred(network="mix")), "'mix' does not treat all of the group"),
         (lambda content: content["networks"][0].pop("licence"), "networks.0.licence: Field required"),
     ],
 )
 def test_a_damaged_description_is_named(bundle, change, message):
-    edit(bundle, change)
+    edit(bundle.update([(card(treats=("jpeg",)), bundle.blob(bundle.entry()))]), change)
     with pytest.raises(BundleError, match=message):
-        Bundle.load(bundle.folder)
+        Bundle.load(bundle.path)
 
 
 def test_a_network_of_the_catalogue(tmp_path, monkeypatch):
     monkeypatch.undo()
-    known = {"purpose": "damage", "licence": "Apache-2.0", "training_set": "none"}
+    known = {"purpose": "damage", **TERMS}
     network = catalogue.create("nafnet_compact")
     halved = {key: value.half() for key, value in network.state_dict().items()}
     bundle = Bundle.write(tmp_path, [(NetworkCard(name="mix", architecture="nafnet_compact", **known), halved)])
@@ -112,17 +135,18 @@ def test_a_network_of_the_catalogue(tmp_path, monkeypatch):
 
 
 def test_no_json(bundle):
-    (bundle.folder / "bundle.json").write_text("{")
-    with pytest.raises(BundleError, match="is no JSON"):
-        Bundle.load(bundle.folder)
+    for content in ("{", "[" * 100_000):
+        (bundle.path / "bundle.json").write_text(content)
+        with pytest.raises(BundleError, match="is no JSON"):
+            Bundle.load(bundle.path)
 
 
 def test_rewriting_drops_only_what_the_old_bundle_held(bundle, convolutions):
-    (bundle.folder / "README.md").write_text("kept")
+    (bundle.path / "README.md").write_text("kept")
     old = {bundle.entry(name).file for name in bundle.names}
     weights = {key: value * 2 for key, value in convolutions(fold=2).state_dict().items()}
-    again = Bundle.write(bundle.folder, [(card(), weights)])
-    assert {path.name for path in bundle.folder.iterdir()} == {"README.md", "bundle.json", again.entry().file}
+    again = Bundle.write(bundle.path, [(card(), weights)])
+    assert {path.name for path in bundle.path.iterdir()} == {"README.md", "bundle.json", again.entry().file}
     assert again.entry().file not in old
 
 
@@ -138,3 +162,77 @@ def test_cards_that_do_not_fit_together(tmp_path, convolutions):
         Bundle.write(tmp_path / "bundle", [(card(), weights), (card(), weights)])
     with pytest.raises(ValidationError):
         card(tile_margin=-1)
+
+
+def test_groups_name_their_network(bundle):
+    grouped = bundle.update(groups=[BLUR])
+    assert grouped.groups == (BLUR,)
+    assert grouped.entry(grouped.group("blur").network).name == "other"
+    with pytest.raises(BundleError, match="no group 'haze': choose blur"):
+        grouped.group("haze")
+    with pytest.raises(BundleError, match="no group 'blur': it has none, choose a network"):
+        bundle.group("blur")
+
+
+def test_an_update_leaves_other_parts_untouched(bundle, convolutions):
+    before = contents(bundle.path)
+    weights = {key: value * 3 for key, value in convolutions(fold=2).state_dict().items()}
+    more = bundle.update([(card("third"), weights), (card("other"), weights)], default="third", groups=[BLUR])
+    assert more.names == ("mix", "other", "third")
+    assert more.entry().name == "third"
+    assert more.entry("mix") == bundle.entry("mix")
+    after = contents(bundle.path)
+    mix, other = bundle.entry("mix").file, bundle.entry("other").file
+    assert after[mix] == before[mix]
+    assert other not in after
+    torch.testing.assert_close(more.network("other").state_dict()["body.1.bias"], weights["body.1.bias"])
+    assert more.update().manifest == more.manifest
+
+
+def test_a_card_alone_is_changed(bundle):
+    before = contents(bundle.path)
+    entry = bundle.entry("other")
+    scored = bundle.update([(entry.model_copy(update={"scores": {"psnr": 30.0}}), bundle.blob(entry))])
+    assert scored.entry("other").scores == {"psnr": 30.0}
+    after = contents(bundle.path)
+    assert {name for name in before if before[name] != after[name]} == {"bundle.json"}
+
+
+def test_a_failed_update_leaves_the_old_bundle(bundle, convolutions):
+    before = contents(bundle.path)
+    with pytest.raises(BundleError, match=r"the parts do not make a bundle: .*'fog'"):
+        bundle.update([(card(), convolutions(fold=1).state_dict())], default="fog")
+    assert contents(bundle.path) == before
+
+
+def test_what_examines_is_a_part(bundle, convolutions):
+    weights = convolutions(fold=2).state_dict()
+    knowledge = KnowledgeCard(settings={"kinds": ["clean", "ringing"], "sure": 0.5}, **TERMS)
+    tensors = {"signatures": torch.tensor([[1.0, 2.0]], dtype=torch.float64)}
+    seen = bundle.update(groups=[BLUR], examination=((card("sees"), weights), (knowledge, tensors)))
+    assert set(seen.manifest.parts) == {"network mix", "network other", "descriptor", "knowledge"}
+    assert not seen.descriptor().training
+    found, settings = seen.knowledge()
+    assert settings == {"kinds": ["clean", "ringing"], "sure": 0.5}
+    torch.testing.assert_close(found, tensors, rtol=0, atol=0)
+    assert seen.total_bytes == sum(path.stat().st_size for path in seen.path.iterdir())
+    assert seen.update([(card("third"), weights)]).manifest.examination == seen.manifest.examination
+    with pytest.raises(BundleError, match="chooses among groups, and there is none"):
+        seen.update(groups=())
+
+
+def test_a_bundle_that_examines_nothing(bundle):
+    for ask in (bundle.descriptor, bundle.knowledge):
+        with pytest.raises(BundleError, match="examines no pictures"):
+            ask()
+
+
+def test_no_networks(tmp_path):
+    with pytest.raises(BundleError, match="the parts do not make a bundle: networks"):
+        Bundle.write(tmp_path / "bundle", [])
+
+
+def test_what_is_no_safetensors_is_said(bundle):
+    broken = bundle.update([(card(), b"pickled things")])
+    with pytest.raises(BundleError, match="is no safetensors file"):
+        broken.network()

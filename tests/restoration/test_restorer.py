@@ -7,7 +7,8 @@ import torch
 from unblemish.networks import catalogue
 from unblemish.pictures.picture import Picture
 from unblemish.pictures.tiles import TileTooLargeError
-from unblemish.restoration.bundle import Bundle, NetworkCard
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import NetworkCard
 from unblemish.restoration.engines import EagerEngine
 from unblemish.restoration.errors import BundleError, RestorationError
 from unblemish.restoration.restorer import Restorer
@@ -186,13 +187,14 @@ def test_a_bundle_brings_the_network_and_its_margin(tmp_path, convolutions, monk
         "purpose": "damage",
         "licence": "Apache-2.0",
         "training_set": "none",
+        "recipe": "none",
         "architecture": "convolutions",
     }
     network = convolutions(fold=2)
     card = NetworkCard(name="mix", options={"fold": 2}, tile_margin=5, **known)
     bundle = Bundle.write(tmp_path, [(card, network.state_dict())])
     source = picture()
-    for given in (bundle, bundle.folder, str(bundle.folder)):
+    for given in (bundle, bundle.path, str(bundle.path)):
         chosen = Restorer(given, device="cpu", precision="float32")
         np.testing.assert_allclose(chosen.restore(source).pixels, directly(network, source.pixels), atol=1e-5)
     assert chosen.margin == 5

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from unblemish.networks.nafnet import NAFNet
 from unblemish.pictures.picture import Picture
-from unblemish.restoration.restorer import Restorer
+from unblemish.restoration.treatment import Treatment
 
 pixels = np.full((10_000, 10_000, 3), 100, np.uint8)
 network = NAFNet(width=8, encoder=(), middle=1, decoder=(), fold=4, attention=False)
-restored = Restorer(network=network, device="cpu").restore(Picture(pixels, "png"))
+restored = Treatment(network, device="cpu").restore(Picture(pixels, "png"))
 assert restored.pixels.shape == pixels.shape
 peak = 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 print(peak - pixels.nbytes - restored.pixels.nbytes)

@@ -6,15 +6,15 @@ import torch
 from unblemish.restoration import engines, speed
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.mosaic import Mosaic, made_up
-from unblemish.restoration.restorer import Restorer
 from unblemish.restoration.speed import WAYS, chosen_ways, measure_speed
+from unblemish.restoration.treatment import Treatment
 
 CORE = ["channels_last", "bfloat16", "default"]
 
 
 def measured(network, names, picture=None):
-    restorer = Restorer(network=network, device="cpu")
-    report = measure_speed(restorer, picture or made_up(64), chosen_ways(names), repeats=2, matrix=64)
+    treatment = Treatment(network, device="cpu")
+    report = measure_speed(treatment, picture or made_up(64), chosen_ways(names), repeats=2, matrix=64)
     return report, {row.name: row for row in report.rows}
 
 
@@ -52,13 +52,13 @@ def test_ways_take_turns(identity, monkeypatch):
     seen = []
 
     def recorded(name):
-        def prepare(restorer, picture):
+        def prepare(treatment, picture):
             return lambda: seen.append(name) or picture
 
         return speed.Way(name, name, "float32", prepare)
 
-    restorer = Restorer(network=identity(), device="cpu")
-    measure_speed(restorer, made_up(64), [recorded("eager"), recorded("other")], repeats=3, matrix=8)
+    treatment = Treatment(identity(), device="cpu")
+    measure_speed(treatment, made_up(64), [recorded("eager"), recorded("other")], repeats=3, matrix=8)
     assert seen == ["eager", "other"] * 4  # once to warm up, three times timed
 
 
@@ -66,13 +66,13 @@ def test_loss_is_the_worst_piece_against_the_clean_picture(identity):
     damaged = made_up(64).damaged
     clean = (damaged - 0.1).clamp(0, 1)
 
-    def wrong(restorer, picture):
+    def wrong(treatment, picture):
         return lambda: picture + 0.1
 
     ways = [WAYS["eager"], speed.Way("wrong", "wrong", "float32", wrong)]
-    restorer = Restorer(network=identity(), device="cpu")
+    treatment = Treatment(identity(), device="cpu")
     picture = Mosaic(damaged * 0.5 + 0.25, clean * 0.5 + 0.25, ())
-    rows = measure_speed(restorer, picture, ways, repeats=1, matrix=8).rows
+    rows = measure_speed(treatment, picture, ways, repeats=1, matrix=8).rows
     assert rows[0].loss == 0
     # Twice and thrice the error or so: the clean picture was clamped.
     assert 6 < rows[1].loss < 12
@@ -93,8 +93,8 @@ def test_a_failed_compilation_is_one_line(identity, monkeypatch):
         raise RuntimeError("no such compiler\nand a page of details")
 
     ways = [WAYS["eager"], speed.Way("compiled", "compiled", "float32", broken)]
-    restorer = Restorer(network=identity(), device="cpu")
-    assert measure_speed(restorer, made_up(64), ways, repeats=1, matrix=8).rows[1].trouble == "no such compiler"
+    treatment = Treatment(identity(), device="cpu")
+    assert measure_speed(treatment, made_up(64), ways, repeats=1, matrix=8).rows[1].trouble == "no such compiler"
 
 
 def test_enlarging_networks_have_no_clean_picture_to_compare_with(convolutions):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unblemish.commands import bench, check_data, degrade, evaluate, export, models, restore, train
+from unblemish.commands import bench, bundle, check_data, degrade, evaluate, export, group, restore, train
 from unblemish.errors import UserError
 
 app = typer.Typer(
@@ -24,8 +24,9 @@ app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
 app.command("check-data")(check_data.check_data)
 app.command("evaluate")(evaluate.evaluate)
-app.command("models")(models.models)
 app.command("export")(export.export)
+app.add_typer(group.app, name="group")
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(bench.app, name="bench")
 
 

@@ -14,15 +14,17 @@ from unblemish.commands import bench_tables
 
 if TYPE_CHECKING:
     from unblemish.restoration.mosaic import Mosaic
-    from unblemish.restoration.restorer import Restorer
     from unblemish.restoration.tile_cost import TileDifference
+    from unblemish.restoration.treatment import Treatment
 
 app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
 
 _DIFFERENCE_SIDE = 384
 """Side of the picture that is restored whole and in tiles, in pixels."""
 
-BundleOption = Annotated[Path | None, typer.Option(help="Folder of a bundle; by default the one that ships.")]
+BundleOption = Annotated[
+    Path | None, typer.Option(help="Folder or packed file of a bundle; by default the one that ships.")
+]
 NetworksOption = Annotated[list[str] | None, typer.Option("--network", help="Networks of the bundle; else all of it.")]
 ArchitecturesOption = Annotated[
     list[str] | None, typer.Option("--architecture", help="Networks by architecture, with random weights.")
@@ -61,8 +63,8 @@ def restore(
     ways = chosen_ways(engines or [])
     picture = _picture(size, pictures, damage, seed)
     reports = []
-    for restorer in _restorers(bundle, networks or [], architectures or [], seed):
-        reports.append(measure_speed(restorer, picture, ways, repeats))
+    for treatment in _treatments(bundle, networks or [], architectures or [], seed):
+        reports.append(measure_speed(treatment, picture, ways, repeats))
         typer.echo(bench_tables.speed_table(reports[-1]) + "\n")
     facts = {"pieces": list(picture.pieces), "repeats": repeats, "networks": [asdict(report) for report in reports]}
     _write(output, facts, seed, started)
@@ -111,48 +113,48 @@ def tiles(
     started = time.monotonic()
     if quick:
         size, huge, repeats = 256, min(huge, 300), 1
-    chosen = _restorers(bundle, networks or [], architectures or [], seed)
+    chosen = _treatments(bundle, networks or [], architectures or [], seed)
     unseen = [name for name in names() if catalogue and name not in (architectures or [])]
-    others = _restorers(None, [], unseen, seed) if unseen else []
+    others = _treatments(None, [], unseen, seed) if unseen else []
     differences = _differences(chosen, others, _picture(_DIFFERENCE_SIDE, pictures, damage, seed))
     typer.echo(bench_tables.differences_table(differences) + "\n")
     measured: dict[str, Any] = {}
-    for restorer in chosen:
-        speeds = tile_speeds(restorer, [side for side in SIDES if side <= size], repeats)
-        typer.echo(f"{restorer.name}\n\n{bench_tables.tile_speeds_table(speeds)}\n")
-        took = tile_time(restorer, size, repeats)
+    for treatment in chosen:
+        speeds = tile_speeds(treatment, [side for side in SIDES if side <= size], repeats)
+        typer.echo(f"{treatment.name}\n\n{bench_tables.tile_speeds_table(speeds)}\n")
+        took = tile_time(treatment, size, repeats)
         typer.echo(bench_tables.tile_time_line(took) + "\n")
         found: dict[str, Any] = {"speeds": [asdict(row) for row in speeds], "time": asdict(took) | {"cost": took.cost}}
         if huge:
-            architecture = restorer.name if restorer.name in (architectures or []) else None
-            use = measure_memory(huge, memory, bundle=bundle, network=restorer.name, architecture=architecture)
+            architecture = treatment.name if treatment.name in (architectures or []) else None
+            use = measure_memory(huge, memory, bundle=bundle, network=treatment.name, architecture=architecture)
             typer.echo(bench_tables.memory_line(use) + "\n")
             found["memory"] = asdict(use)
-        measured[restorer.name] = found
+        measured[treatment.name] = found
     facts = {"repeats": repeats, "differences": [asdict(row) for row in differences], "networks": measured}
     _write(output, facts, seed, started)
 
 
-def _restorers(bundle: Path | None, networks: list[str], architectures: list[str], seed: int) -> list[Restorer]:
+def _treatments(bundle: Path | None, networks: list[str], architectures: list[str], seed: int) -> list[Treatment]:
     """The networks that are asked for, on the CPU; all of the bundle where none is."""
     import torch
 
     from unblemish.networks.catalogue import create
     from unblemish.restoration.bundle import Bundle
-    from unblemish.restoration.restorer import Restorer
+    from unblemish.restoration.treatment import Treatment
 
     found = []
     if networks or not architectures:
         loaded = Bundle.load(bundle)
-        found += [Restorer(loaded, network=name, device="cpu") for name in networks or loaded.names]
+        for entry in map(loaded.entry, networks or loaded.names):
+            found += [Treatment(loaded.network(entry.name), entry.name, entry.tile_margin, device="cpu")]
     for name in architectures:
         torch.manual_seed(seed)
         network = create(name)
         for parameter in network.parameters():
             if not parameter.any():  # what starts at zero would hide whole branches from the comparisons
                 torch.nn.init.normal_(parameter, 0, 0.1)
-        found.append(Restorer(network=network, device="cpu"))
-        found[-1].name = name
+        found.append(Treatment(network, name, device="cpu"))
     return found
 
 
@@ -165,7 +167,7 @@ def _picture(size: int, folder: Path | None, damage: list[str] | None, seed: int
     return mosaic(case_sets(folder, damage or ["clean"], sampled=False, seed=seed, limit=None), size)
 
 
-def _differences(chosen: list[Restorer], others: list[Restorer], picture: Mosaic) -> list[TileDifference]:
+def _differences(chosen: list[Treatment], others: list[Treatment], picture: Mosaic) -> list[TileDifference]:
     """In the default precision and in float32 for what is chosen, in float32 for the others."""
     import torch
 
@@ -173,11 +175,11 @@ def _differences(chosen: list[Restorer], others: list[Restorer], picture: Mosaic
 
     pixels = picture.damaged[0].permute(1, 2, 0).numpy()  # (H, W, 3)
     cases = [
-        (restorer, dtype) for restorer in chosen for dtype in dict.fromkeys((restorer.engine.dtype, torch.float32))
+        (treatment, dtype) for treatment in chosen for dtype in dict.fromkeys((treatment.engine.dtype, torch.float32))
     ]
     return [
-        tile_difference(restorer, pixels, dtype)
-        for restorer, dtype in [*cases, *((restorer, torch.float32) for restorer in others)]
+        tile_difference(treatment, pixels, dtype)
+        for treatment, dtype in [*cases, *((treatment, torch.float32) for treatment in others)]
     ]
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ELEVEN = "grids"
 """Word that stands for the eleven degradations of GRIDS."""
 
+AUTO = "auto"
+"""Word that stands for the network that an examination chooses for each picture."""
+
 SHEET_CROP = 240
 """Side in pixels of the central squares on a contact sheet: as wide as a column, so shown pixel by pixel."""
 
@@ -47,7 +50,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the damage.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pictures.")] = None,
     networks: Annotated[
-        list[str] | None, typer.Option("--network", help="Networks of the bundle; by default its default one.")
+        list[str] | None,
+        typer.Option("--network", help="Networks of the bundle; 'auto', the default, lets an examination choose."),
     ] = None,
     bundle: options.BundleFolder = None,
     classical: Annotated[
@@ -77,8 +81,10 @@ def evaluate(
     scales = [preset(name) for name in dict.fromkeys(protocols or ["rgb"])]
     measures = [create_metric(name, alexnet) for name in dict.fromkeys(metrics or ["psnr", "ssim"])]
     tools = classical_methods(classical or [])
-    names: list[str | None] = [*dict.fromkeys(networks)] if networks else [None]
-    restorers = [Restorer(bundle, network=name, device=device, precision=precision) for name in names]
+    restorers = [
+        Restorer(bundle, network=None if name == AUTO else name, device=device, precision=precision)
+        for name in dict.fromkeys(networks or [AUTO])
+    ]
     methods = [*(as_method(restorer) for restorer in restorers), *tools]
     table = _scored(methods, sets, scales, measures)
     typer.echo(to_markdown(table), nl=False)
@@ -118,7 +124,7 @@ def as_method(restorer: Restorer) -> Method:
     """A network as a method, along the path that pictures take."""
     from unblemish.evaluation.scoring import Method
 
-    precision = str(restorer.engine.dtype).removeprefix("torch.")
+    precision = str(restorer.treatment.engine.dtype).removeprefix("torch.")
     return Method(restorer.name, restorer.restore_tensor, precision=precision)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from unblemish.commands import group_search
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unblemish.examination.similarity import Finding, SimilarityMatrix
 
 app = typer.Typer(help="Measure which degradations resemble each other, and group them.", no_args_is_help=True)
+app.command("search")(group_search.search)
 
 FeatureKind = Literal["compact", "full", "vgg16", "sift"]
 _NETWORKS = {"compact": "srresnet_x4_compact", "full": "srresnet_x4"}

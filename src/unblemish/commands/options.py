@@ -68,7 +68,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what
 
 BundleFolder = Annotated[
     Path | None,
-    typer.Option("--bundle", help="Folder of a bundle; by default the one that ships.", rich_help_panel=_WEIGHTS),
+    typer.Option(
+        "--bundle", help="Folder or packed file of a bundle; by default the one that ships.", rich_help_panel=_WEIGHTS
+    ),
 ]
 NetworkName = Annotated[
     str | None,

@@ -29,6 +29,13 @@ def restore(
     inputs: options.Inputs = None,
     output: options.Output = None,
     strength: Strength = 1.0,
+    group: Annotated[
+        str | None,
+        typer.Option("--as", metavar="GROUP", help="Treat as this group of the bundle, without examination."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also treat damage that the bundle does not know, as the likeliest group.")
+    ] = False,
     network: options.NetworkName = None,
     bundle: options.BundleFolder = None,
     device: options.Device = "auto",
@@ -45,6 +52,10 @@ def restore(
     quiet: options.Quiet = False,
 ) -> None:
     """Restore pictures: files, folders with all below them, or - for standard input and output.
+
+    Each picture is examined first, and treated by the network of the group that its damage belongs to. Clean pictures
+    are left exactly as they are, and so are pictures with damage that the bundle does not know, unless --force is
+    given; what was found is said of each.
 
     Results get "_restored" after their name, or stand in the folder of --output with the tree of the input. A
     run that was stopped goes on where it was: finished pictures are skipped. Exit status 1 says that pictures
@@ -75,6 +86,8 @@ def restore(
             strength=strength,
             engine=engine,
             network=network,
+            group=group,
+            policy="force" if force else "careful",
         )
         return Restoration(restorer)
 
@@ -94,7 +107,7 @@ class Restoration:
             f"{chosen.network}: {chosen.engine} on {chosen.device} in {chosen.precision}, "
             f"tiles of at most {chosen.tile} pixels in {chosen.memory / 1e9:.1f} GB of memory"
         )
-        return line, {**asdict(chosen), "strength": self._restorer.strength}
+        return line, {**asdict(chosen), "strength": self._restorer.treatment.strength}
 
     def treat(self, picture: Picture, job: Job, on_progress: Callable[[float], None]) -> Picture:
         """See `Work.treat`."""

@@ -156,10 +156,10 @@ def _place(knowledge: Knowledge, kind: str) -> int:
 
 
 def _sure(sums: Tensor, truth: Tensor) -> float:
-    """The highest certainty, from 0.5 to 0.95, that gives up no more known damage than allowed."""
+    """The highest certainty, from 0.5 to 0.9, that gives up no more known damage than allowed."""
     known = (truth > 0) & (truth < sums.shape[1] - 1)
     best = sums[known, 1:-1].amax(1)
-    return float(torch.quantile(best, KNOWN_GIVEN_UP).clamp(0.5, 0.95))
+    return float(torch.quantile(best, KNOWN_GIVEN_UP).clamp(0.5, 0.9))
 
 
 def _scores(sums: Tensor, truth: Tensor, sure: float) -> dict[str, float]:

@@ -34,6 +34,11 @@ class Examiner:
     Args:
         features: The descriptor, with tap "trunk".
         knowledge: Calibrated with that descriptor.
+
+    Attributes:
+        groups: Names of the groups that it can choose.
+        strangers: Degradations that were shown to it as examples of unknown damage.
+        signatures: Generalised Gaussians of clean pictures and of each group.
     """
 
     rules = RULES
@@ -42,6 +47,9 @@ class Examiner:
         self._features = features
         self._knowledge = knowledge
         self.groups = tuple(knowledge.settings.groups)
+        self.strangers = tuple(
+            kind for kind in knowledge.settings.kinds if kind != CLEAN and knowledge.group_of(kind) is None
+        )
         self.signatures = {CLEAN: knowledge.signatures[CLEAN]} | {
             group: group_mean([knowledge.signatures[kind] for kind in kinds])
             for group, kinds in knowledge.settings.groups.items()

@@ -91,7 +91,7 @@ def fit_moments_along(x: Tensor) -> tuple[Tensor, Tensor]:
     mean = (inside.sum(-1) / count)[..., None]
     first = torch.where(kept, (x - mean).abs(), 0.0).sum(-1) / count
     ratio = second.clamp(min=_FLOOR) / first.square().clamp(min=_FLOOR)
-    return _shape_of_ratio(ratio), second.clamp(min=_FLOOR).sqrt()
+    return shape_of_ratio(ratio), second.clamp(min=_FLOOR).sqrt()
 
 
 def fit_likelihood(x: Tensor) -> GeneralisedGaussian:
@@ -175,7 +175,7 @@ def _checked(x: Tensor) -> Tensor:
     return x
 
 
-def _shape_of_ratio(ratio: Tensor) -> Tensor:
+def shape_of_ratio(ratio: Tensor) -> Tensor:
     """Alpha for E x^2 / (E |x|)^2 of any shape, by linear interpolation on the grid; clamped to its ends."""
     ratios, shapes = (table.to(ratio) for table in _shape_table())
     position = torch.searchsorted(ratios, ratio.contiguous()).clamp(1, len(ratios) - 1)

@@ -1,120 +1,55 @@
-"""Bundle: networks with everything a user must know about them.
+"""Bundle: networks, and what chooses among them, with everything a user must know about each part.
 
-A folder with `bundle.json` and one safetensors file for each network, named after its content so that
-rewriting a bundle never damages the one that is in use.
+A folder with `bundle.json` and one safetensors file for each part, named after its content so that rewriting a bundle
+never damages the one that is in use; or the same files packed into one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import JsonValue
 
 from unblemish.files import write_atomically
+from unblemish.restoration.bundle_parts import (
+    ExaminationParts,
+    Group,
+    Manifest,
+    NetworkEntry,
+    Stored,
+    parse_manifest,
+)
+from unblemish.restoration.bundle_storage import MANIFEST, Storage, is_packed, open_storage, packed
+from unblemish.restoration.bundle_writing import join, put, store_examination, store_networks
 from unblemish.restoration.errors import BundleError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from unblemish.networks.base import Network
-
-FORMAT = 1
-"""Version of the layout of `bundle.json` that this program writes and reads."""
+    from unblemish.restoration.bundle_check import PartReport
+    from unblemish.restoration.bundle_writing import Examination, NetworkPart
 
 ENVIRONMENT = "UNBLEMISH_BUNDLE"
 """Environment variable that names the bundle to use in place of the one in the wheel."""
 
-_MANIFEST = "bundle.json"
-
-
-class NetworkCard(BaseModel):
-    """What is known about a network's weights.
-
-    Attributes:
-        name: What users choose it by.
-        purpose: One sentence: which damage it treats.
-        architecture: Key in the catalogue of networks.
-        options: Arguments of the architecture.
-        licence: SPDX identifier of the weights' licence.
-        training_set: What it was trained on, with the licence of those pictures.
-        protocol: How `scores` are computed: set, channels, crop, rounding.
-        scores: Numbers by name, such as "psnr/gaussian_noise".
-        steps: Training steps.
-        hardware: What it was trained on.
-        revision: Git revision of the program that trained it.
-        tile_margin: Pixels next to a tile's inner edge that differ visibly from the whole picture's result,
-            as measured; None where the receptive field is to be used.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    purpose: str
-    architecture: str
-    options: dict[str, JsonValue] = {}
-    licence: str
-    training_set: str
-    protocol: str = ""
-    scores: dict[str, float] = {}
-    steps: int = Field(default=0, ge=0)
-    hardware: str = ""
-    revision: str = ""
-    tile_margin: int | None = Field(default=None, ge=0)
-
-
-class NetworkEntry(NetworkCard):
-    """A card with the file that holds the weights.
-
-    Attributes:
-        file: Name of the safetensors file beside the manifest.
-        sha256: Its checksum, hexadecimal.
-    """
-
-    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.safetensors$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class Manifest(BaseModel):
-    """The content of `bundle.json`.
-
-    Attributes:
-        format: Version of this layout.
-        default: Name of the network that restores where none is asked for.
-        networks: Every network of the bundle.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: int
-    default: str
-    networks: tuple[NetworkEntry, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> Self:
-        names = [entry.name for entry in self.networks]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two networks have one name among {', '.join(names)}")
-        if self.default not in names:
-            raise ValueError(f"the default network '{self.default}' is none of {', '.join(names)}")
-        return self
-
 
 class Bundle:
-    """A folder of described networks; weights are read when a network is asked for.
+    """Described parts; tensors are read when a part is asked for. Nothing is ever unpickled.
 
     Attributes:
-        folder: Where it lies.
+        path: Its folder or packed file.
         manifest: What it holds.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
+    def __init__(self, storage: Storage, manifest: Manifest) -> None:
+        self._storage = storage
+        self.path = storage.path
         self.manifest = manifest
 
     @classmethod
@@ -122,84 +57,110 @@ class Bundle:
         """Reads a bundle's description.
 
         Args:
-            path: Its folder; None takes the one that `UNBLEMISH_BUNDLE` names, else the one in the wheel.
+            path: Its folder or packed file; None takes the one that `UNBLEMISH_BUNDLE` names, else the one in the
+                wheel.
 
         Raises:
-            BundleError: There is no bundle, or its description is damaged or from a newer program.
+            BundleError: There is no bundle, or its description is damaged or of another format.
         """
-        folder = Path(path or os.environ.get(ENVIRONMENT) or str(files("unblemish") / "assets" / "default_bundle"))
-        try:
-            content = json.loads((folder / _MANIFEST).read_bytes())
-        except OSError as error:
-            raise BundleError(
-                f"there is no bundle in {folder} (no readable {_MANIFEST}): give the folder of one"
-            ) from error
-        except ValueError as error:
-            raise BundleError(f"{folder / _MANIFEST} is no JSON ({error}): fetch the bundle again") from error
-        found = content.get("format") if isinstance(content, dict) else None
-        if found != FORMAT:
-            raise BundleError(
-                f"{folder} has bundle format {found} and this program reads {FORMAT}: use a version that fits"
-            )
-        try:
-            return cls(folder, Manifest.model_validate(content))
-        except ValidationError as error:
-            raise BundleError(f"{folder / _MANIFEST}: {_first(error)}; mend it or fetch the bundle again") from error
+        given = Path(path or os.environ.get(ENVIRONMENT) or str(files("unblemish") / "assets" / "default_bundle"))
+        storage = open_storage(given)
+        return cls(storage, parse_manifest(storage.read(MANIFEST), str(given / MANIFEST)))
 
     @classmethod
     def write(
         cls,
         folder: Path,
-        networks: Sequence[tuple[NetworkCard, Mapping[str, Tensor]]],
+        networks: Sequence[NetworkPart],
         default: str | None = None,
+        groups: Sequence[Group] = (),
+        examination: Examination | None = None,
     ) -> Bundle:
         """Writes a bundle, or replaces the one in `folder`: until the last moment the old one stays usable.
 
         Args:
             folder: Where to; it is made if need be.
             networks: Card and weights (a state dict, written in its own dtypes) of each network.
-            default: The network to restore with where none is asked for; the first where None.
+            default: The network to restore with where none is chosen; the first where None.
+            groups: Degradations by the network that treats them.
+            examination: Descriptor and knowledge, a card and tensors each.
 
         Raises:
             BundleError: `folder` holds other things than a bundle, or the cards do not fit together.
         """
-        from safetensors.torch import save
-
         folder = Path(folder)
-        if folder.exists() and any(folder.iterdir()) and not (folder / _MANIFEST).exists():
+        if folder.is_file():
+            raise BundleError(f"{folder} is a file: give a folder, and pack it afterwards")
+        if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
             raise BundleError(f"{folder} holds other files than a bundle: give a new folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        blobs, entries = {}, []
-        for card, weights in networks:
-            blob = save({key: value.detach().cpu().contiguous() for key, value in weights.items()})
-            digest = hashlib.sha256(blob).hexdigest()
-            file = f"{card.name}-{digest[:12]}.safetensors"
-            blobs[file] = blob
-            entries.append(NetworkEntry(**card.model_dump(), file=file, sha256=digest))
-        try:
-            manifest = Manifest(format=FORMAT, default=default or entries[0].name, networks=tuple(entries))
-        except ValidationError as error:
-            raise BundleError(f"the networks do not make a bundle: {_first(error)}") from error
-        obsolete = cls._files(folder) - blobs.keys()
-        for file, blob in blobs.items():
-            write_atomically(folder / file, blob)
-        write_atomically(folder / _MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
-        for file in obsolete:
-            (folder / file).unlink(missing_ok=True)
-        return cls(folder, manifest)
+        blobs: dict[str, bytes] = {}
+        entries = store_networks(networks, blobs)
+        first = entries[0].name if entries else ""
+        put(folder, join(default or first, entries, groups, store_examination(examination, blobs)), blobs)
+        return cls.load(folder)
 
-    @staticmethod
-    def _files(folder: Path) -> set[str]:
-        """The weight files of the bundle in `folder`, none where there is no sound one."""
-        try:
-            return {entry.file for entry in Bundle.load(folder).manifest.networks}
-        except BundleError:
-            return set()
+    def update(
+        self,
+        networks: Sequence[NetworkPart] = (),
+        default: str | None = None,
+        groups: Sequence[Group] | None = None,
+        examination: Examination | None = None,
+    ) -> Bundle:
+        """Replaces or adds parts in the bundle's folder; files of all other parts are not touched.
+
+        Args:
+            networks: Each replaces the one of its name, or joins as the last. To change a card alone, give the entry
+                with the change (`model_copy`) and `blob(entry)`.
+            default: The network to restore with where none is chosen; None keeps it.
+            groups: All of them; None keeps them.
+            examination: Descriptor and knowledge; None keeps them.
+
+        Returns:
+            The bundle as it is now.
+
+        Raises:
+            BundleError: The bundle is packed, or the parts do not fit together.
+        """
+        if self.path.is_file():
+            raise BundleError(f"{self.path} is packed: change the folder that it was packed from, and pack it again")
+        blobs: dict[str, bytes] = {}
+        entries = {entry.name: entry for entry in self.manifest.networks}
+        entries |= {entry.name: entry for entry in store_networks(networks, blobs)}
+        manifest = join(
+            default or self.manifest.default,
+            tuple(entries.values()),
+            self.groups if groups is None else groups,
+            store_examination(examination, blobs) or self.manifest.examination,
+        )
+        put(self.path, manifest, blobs)
+        return Bundle.load(self.path)
+
+    def pack(self, output: Path) -> Bundle:
+        """Writes the bundle's parts into one file, in one step; equal bundles give equal files.
+
+        Args:
+            output: Where to; a packed bundle that is there is replaced.
+
+        Raises:
+            BundleError: A part differs from its checksum, or `output` is something else than a packed bundle.
+        """
+        output = Path(output)
+        if output.exists() and not is_packed(output):
+            raise BundleError(f"{output} is there and is no packed bundle: give another name")
+        parts = {entry.file: self.blob(entry) for entry in self.manifest.parts.values()}
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(output, packed({MANIFEST: self._storage.read(MANIFEST), **parts}))
+        return Bundle.load(output)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the networks."""
+        """Names of the networks that restore."""
         return tuple(entry.name for entry in self.manifest.networks)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Degradations by the network that treats them."""
+        return self.manifest.groups
 
     def entry(self, name: str | None = None) -> NetworkEntry:
         """Description of a network; of the default one where no name is given.
@@ -213,33 +174,103 @@ class Bundle:
                 return entry
         raise BundleError(f"the bundle has no network '{wanted}': choose {', '.join(self.names)}")
 
+    def group(self, name: str) -> Group:
+        """A group, with the name of its network.
+
+        Raises:
+            BundleError: There is none of that name.
+        """
+        for group in self.groups:
+            if group.name == name:
+                return group
+        known = ", ".join(group.name for group in self.groups)
+        advice = f"choose {known}" if known else "it has none, choose a network"
+        raise BundleError(f"the bundle has no group '{name}': {advice}")
+
     def network(self, name: str | None = None) -> Network:
+        """Builds a network that restores; the default one where no name is given. See `build`."""
+        return self.build(self.entry(name))
+
+    def descriptor(self) -> Network:
+        """Builds the network whose features describe pictures. See `build`.
+
+        Raises:
+            BundleError: The bundle examines no pictures.
+        """
+        return self.build(self._examination.descriptor)
+
+    def knowledge(self) -> tuple[dict[str, Tensor], dict[str, JsonValue]]:
+        """What an examination is concluded from, as stored: tensors on the CPU, and settings.
+
+        Raises:
+            BundleError: The bundle examines no pictures, or the file is missing or damaged.
+        """
+        entry = self._examination.knowledge
+        return self._tensors(entry), entry.settings
+
+    def build(self, entry: NetworkEntry) -> Network:
         """Builds a network and loads its weights: float32, on the CPU, in evaluation mode.
 
         Raises:
             BundleError: The file is missing or differs from its checksum.
             NetworkError: The architecture is unknown, or the weights do not fit it.
         """
-        from safetensors.torch import load
-
         from unblemish.networks.catalogue import create
         from unblemish.networks.loading import put_weights
 
-        entry = self.entry(name)
-        path = self.folder / entry.file
-        try:
-            blob = path.read_bytes()
-        except OSError as error:
-            raise BundleError(f"the weights {path} cannot be read: fetch the bundle again") from error
-        if hashlib.sha256(blob).hexdigest() != entry.sha256:
-            raise BundleError(f"{path} differs from its checksum in {_MANIFEST}: fetch the bundle again")
+        weights = self._tensors(entry)
         network = create(entry.architecture, entry.options)
-        put_weights(network, load(blob), path)
+        put_weights(network, weights, self.path / entry.file)
         return network.eval()
 
+    def blob(self, entry: Stored) -> bytes:
+        """The file of a part, checked.
 
-def _first(error: ValidationError) -> str:
-    """The first complaint, on one line."""
-    detail = error.errors()[0]
-    place = ".".join(str(part) for part in detail["loc"])
-    return f"{place}: {detail['msg']}" if place else detail["msg"]
+        Raises:
+            BundleError: It is missing or differs from its checksum.
+        """
+        content = self._storage.read(entry.file)
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise BundleError(
+                f"{self.path / entry.file} differs from its checksum in {MANIFEST}: fetch the bundle again"
+            )
+        return content
+
+    def size(self, entry: Stored) -> int:
+        """Bytes of a part's file.
+
+        Raises:
+            BundleError: It is missing.
+        """
+        return self._storage.size(entry.file)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all files together.
+
+        Raises:
+            BundleError: One is missing.
+        """
+        return sum(map(self._storage.size, {MANIFEST, *self.manifest.files}))
+
+    def verify(self) -> tuple[PartReport, ...]:
+        """Reads and builds every part and says of each what is wrong. See `bundle_check.check`."""
+        from unblemish.restoration.bundle_check import check
+
+        return check(self)
+
+    @property
+    def _examination(self) -> ExaminationParts:
+        if self.manifest.examination is None:
+            raise BundleError(f"{self.path} examines no pictures: name a network of it, or give another bundle")
+        return self.manifest.examination
+
+    def _tensors(self, entry: Stored) -> dict[str, Tensor]:
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        content = self.blob(entry)
+        try:
+            return load(content)
+        except (SafetensorError, KeyError, ValueError) as error:  # a KeyError for number formats PyTorch lacks
+            raise BundleError(f"{self.path / entry.file} is no safetensors file: build the bundle again") from error

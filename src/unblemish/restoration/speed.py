@@ -19,8 +19,8 @@ from unblemish.restoration.engines import create_engine
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.export import ExportError
 from unblemish.restoration.mosaic import Mosaic
-from unblemish.restoration.restorer import Restorer
 from unblemish.restoration.timing import interleaved, matrix_product, multiply_adds_per_pixel
+from unblemish.restoration.treatment import Treatment
 
 Floats = NDArray[np.float32]
 
@@ -40,14 +40,14 @@ class Way:
     Attributes:
         name: What users choose it by.
         title: What tables call it.
-        precision: What it computes in; "auto" is what the Restorer chose.
-        prepare: Makes a `Run` of a Restorer and a picture `(1, 3, H, W)`.
+        precision: What it computes in; "auto" is what the Treatment chose.
+        prepare: Makes a `Run` of a Treatment and a picture `(1, 3, H, W)`.
     """
 
     name: str
     title: str
     precision: str
-    prepare: Callable[[Restorer, Floats], Run]
+    prepare: Callable[[Treatment, Floats], Run]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ class SpeedReport:
     rows: tuple[SpeedRow, ...]
 
 
-def _naively(restorer: Restorer, picture: Floats) -> Run:
+def _naively(treatment: Treatment, picture: Floats) -> Run:
     """What one writes first: float32, planes of channels, the whole picture at once."""
-    network: Network = copy.deepcopy(restorer.network).eval()
+    network: Network = copy.deepcopy(treatment.network).eval()
     x = torch.from_numpy(picture)
 
     def run() -> Floats:
@@ -113,20 +113,20 @@ def _naively(restorer: Restorer, picture: Floats) -> Run:
     return run
 
 
-def _with_engine(name: str, dtype: torch.dtype) -> Callable[[Restorer, Floats], Run]:
+def _with_engine(name: str, dtype: torch.dtype) -> Callable[[Treatment, Floats], Run]:
     """An engine on the whole picture at once."""
 
-    def prepare(restorer: Restorer, picture: Floats) -> Run:
-        engine = create_engine(name, restorer.network, torch.device("cpu"), dtype)
+    def prepare(treatment: Treatment, picture: Floats) -> Run:
+        engine = create_engine(name, treatment.network, torch.device("cpu"), dtype)
         return lambda: engine.run(picture)
 
     return prepare
 
 
-def _by_default(restorer: Restorer, picture: Floats) -> Run:
+def _by_default(treatment: Treatment, picture: Floats) -> Run:
     """The path of `unblemish restore`, from samples to samples, with its tiles."""
     pixels = from_float(picture[0].transpose(1, 2, 0), np.dtype(np.uint8))  # (H, W, 3)
-    return lambda: to_float(restorer.restore(Picture(pixels, "png")).pixels).transpose(2, 0, 1)[None]
+    return lambda: to_float(treatment.restore(Picture(pixels, "png")).pixels).transpose(2, 0, 1)[None]
 
 
 WAYS: dict[str, Way] = {
@@ -158,24 +158,24 @@ def chosen_ways(names: Sequence[str]) -> list[Way]:
 
 
 def measure_speed(
-    restorer: Restorer, picture: Mosaic, ways: Sequence[Way], repeats: int, matrix: int = _MATRIX
+    treatment: Treatment, picture: Mosaic, ways: Sequence[Way], repeats: int, matrix: int = _MATRIX
 ) -> SpeedReport:
     """Times ways to restore one picture, in turns, and compares their results.
 
     Args:
-        restorer: On the CPU; its network is what runs.
+        treatment: On the CPU; its network is what runs.
         picture: What to restore.
         ways: From `chosen_ways`.
         repeats: Timed runs of each, after one that is not timed.
         matrix: Side of the matrices for the peak.
     """
     batch = picture.damaged.numpy()
-    rows, runs, outputs = _warmed(restorer, batch, ways)
+    rows, runs, outputs = _warmed(treatment, batch, ways)
     products = {name: matrix_product(matrix, dtype) for name, dtype in _PRECISIONS.items()}
     seconds = interleaved([*runs.values(), *products.values()], repeats)
     times = dict(zip(runs, seconds[: len(runs)], strict=True))
     peak = {name: matrix**3 / took for name, took in zip(products, seconds[len(runs) :], strict=True)}
-    work, pixels = multiply_adds_per_pixel(restorer.network), batch.shape[2] * batch.shape[3]
+    work, pixels = multiply_adds_per_pixel(treatment.network), batch.shape[2] * batch.shape[3]
     finished = [
         row
         if row.trouble
@@ -190,11 +190,11 @@ def measure_speed(
         )
         for row in rows
     ]
-    return SpeedReport(restorer.name, (batch.shape[2], batch.shape[3]), work, peak, tuple(finished))
+    return SpeedReport(treatment.name, (batch.shape[2], batch.shape[3]), work, peak, tuple(finished))
 
 
 def _warmed(
-    restorer: Restorer, batch: Floats, ways: Sequence[Way]
+    treatment: Treatment, batch: Floats, ways: Sequence[Way]
 ) -> tuple[list[SpeedRow], dict[str, Run], dict[str, Tensor]]:
     """Prepares the ways and runs each once: all rows, and what runs with its results by name."""
     rows: list[SpeedRow] = []
@@ -202,9 +202,9 @@ def _warmed(
     outputs: dict[str, Tensor] = {}
     for way in ways:
         start = perf_counter()
-        row = SpeedRow(way.name, way.title, _precision(way, restorer))
+        row = SpeedRow(way.name, way.title, _precision(way, treatment))
         try:
-            run = way.prepare(restorer, batch)
+            run = way.prepare(treatment, batch)
             outputs[way.name] = torch.from_numpy(np.ascontiguousarray(run()))
         except (RestorationError, ExportError, TileTooLargeError, RuntimeError) as error:
             rows.append(replace(row, trouble=str(error).partition("\n")[0]))  # a failed compilation has pages to say
@@ -214,8 +214,8 @@ def _warmed(
     return rows, runs, outputs
 
 
-def _precision(way: Way, restorer: Restorer) -> str:
-    return str(restorer.engine.dtype).removeprefix("torch.") if way.precision == "auto" else way.precision
+def _precision(way: Way, treatment: Treatment) -> str:
+    return str(treatment.engine.dtype).removeprefix("torch.") if way.precision == "auto" else way.precision
 
 
 def _loss(picture: Mosaic, output: Tensor, eager: Tensor) -> float | None:

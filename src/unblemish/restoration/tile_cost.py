@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from unblemish.pictures.picture import Picture, Pixels, from_float, to_float
 from unblemish.pictures.tiles import plan_tiles, run_tiles
 from unblemish.restoration.engines import Engine, create_engine
-from unblemish.restoration.restorer import Restorer
 from unblemish.restoration.timing import interleaved
+from unblemish.restoration.treatment import Treatment
 
 Floats = NDArray[np.float32]
 
@@ -85,35 +85,35 @@ class TileTime:
         return self.seconds_tiled / self.seconds_whole - 1
 
 
-def tile_difference(restorer: Restorer, pixels: Floats, dtype: torch.dtype) -> TileDifference:
+def tile_difference(treatment: Treatment, pixels: Floats, dtype: torch.dtype) -> TileDifference:
     """Restores a picture whole and in tiles of half its side, or larger ones where the network needs them.
 
     Args:
-        restorer: Its network and margin are used, and its device.
+        treatment: Its network and margin are used, and its device.
         pixels: `(H, W, 3)` float32 in [0, 1].
         dtype: What to compute in.
     """
-    engine = create_engine("eager", restorer.network, restorer.engine.device, dtype)
-    tiling = restorer.tiling(pixels.shape[1])
+    engine = create_engine("eager", treatment.network, treatment.engine.device, dtype)
+    tiling = treatment.tiling(pixels.shape[1])
     tiling = replace(tiling, tile=max(tiling.smallest, max(pixels.shape) // 2))
     tiled, _ = run_tiles(pixels, tiling, lambda tile: _pass(engine, tile))
     return TileDifference(
-        restorer.name,
-        restorer.network.tiles_are_exact,
+        treatment.name,
+        treatment.network.tiles_are_exact,
         str(dtype).removeprefix("torch."),
-        restorer.margin,
+        treatment.margin,
         tiling.tile,
         plan_tiles(pixels.shape[0], pixels.shape[1], tiling).count,
         float(np.abs(tiled - _pass(engine, pixels)).max()),
     )
 
 
-def tile_speeds(restorer: Restorer, sides: Sequence[int], repeats: int) -> list[TileSpeed]:
+def tile_speeds(treatment: Treatment, sides: Sequence[int], repeats: int) -> list[TileSpeed]:
     """Times square tiles of noise, in turns."""
-    overlap, multiple = restorer.tiling(max(sides)).overlap, restorer.network.size_multiple
+    overlap, multiple = treatment.tiling(max(sides)).overlap, treatment.network.size_multiple
     sides = [side // multiple * multiple for side in sides if side > overlap]
     noise = np.random.default_rng(0).random((max(sides), max(sides), 3), dtype=np.float32)
-    calls = [lambda side=side: _pass(restorer.engine, noise[:side, :side]) for side in sides]
+    calls = [lambda side=side: _pass(treatment.engine, noise[:side, :side]) for side in sides]
     for call in calls:
         call()
     speeds = [side**2 / 1e6 / took for side, took in zip(sides, interleaved(calls, repeats), strict=True)]
@@ -122,20 +122,20 @@ def tile_speeds(restorer: Restorer, sides: Sequence[int], repeats: int) -> list[
     ]
 
 
-def tile_time(restorer: Restorer, size: int, repeats: int) -> TileTime:
+def tile_time(treatment: Treatment, size: int, repeats: int) -> TileTime:
     """Times the default path over a square 8-bit picture against one pass over it, in turns."""
     pixels = np.random.default_rng(0).integers(256, size=(size, size, 3), dtype=np.uint8)
 
     def whole() -> Pixels:
-        return from_float(_pass(restorer.engine, to_float(pixels)), pixels.dtype)
+        return from_float(_pass(treatment.engine, to_float(pixels)), pixels.dtype)
 
     def tiled() -> Pixels:
-        return restorer.restore(Picture(pixels, "png")).pixels
+        return treatment.restore(Picture(pixels, "png")).pixels
 
     for function in (whole, tiled):
         function()
     seconds_whole, seconds_tiled = interleaved([whole, tiled], repeats)
-    plan = plan_tiles(size, size, restorer.tiling(size))
+    plan = plan_tiles(size, size, treatment.tiling(size))
     tile = plan.rows.spans[0][1]
     return TileTime((size, size), tile, plan.count, plan.area / size**2 - 1, seconds_whole, seconds_tiled)
 

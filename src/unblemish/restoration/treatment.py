@@ -1,11 +1,11 @@
-"""Restorer: a network, where it runs, and what is needed to give it pictures of any size and sample type."""
+"""Treatment: a network, where it runs, and what is needed to give it pictures of any size and sample type."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from torch.nn.functional import interpolate
 from unblemish.networks.base import Network
 from unblemish.pictures.picture import Picture, Pixels, from_float, to_float
 from unblemish.pictures.tiles import Tiling, plan_tiles, run_tiles
-from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.engines import create_engine
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.footprint import bytes_per_pixel, choose_tile
@@ -33,7 +32,7 @@ MARGIN_WITHOUT_REACH = 16
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a Restorer chose, for a picture of one size.
+    """What a Treatment chose, for a picture of one size.
 
     Attributes:
         network: Its name in the bundle, or its class where it came from elsewhere.
@@ -58,18 +57,19 @@ class Setup:
     exact: bool
 
 
-class Restorer:
-    """Restores pictures with one network.
+class Treatment:
+    """Restores pictures with one network, whatever is wrong with them.
 
     Args:
-        bundle: The bundle or its folder; None takes the default one (see `Bundle.load`).
+        network: In evaluation mode, float32, on the CPU.
+        name: What it is called in records; its class where None.
+        margin: Pixels next to a tile's inner edge that differ visibly from the whole picture's result; None takes
+            the receptive field.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "float32" or "bfloat16".
         memory: What tiles may take: bytes, or text such as "2GB"; None decides by what is free.
         strength: 1 gives the network's result, 0 the input, between them their mixture.
         engine: "auto" or a key of `engines.ENGINES`.
-        network: Name of a network of the bundle, or a Network, which needs no bundle; None takes the bundle's
-            default.
 
     Raises:
         UserError: Anything of this is unknown, not there, or does not fit together.
@@ -77,33 +77,29 @@ class Restorer:
 
     def __init__(
         self,
-        bundle: Bundle | str | Path | None = None,
+        network: Network,
+        name: str | None = None,
+        margin: int | None = None,
         *,
         device: str = "auto",
         precision: str = "auto",
         memory: str | int | None = None,
         strength: float = 1.0,
         engine: str = "auto",
-        network: str | Network | None = None,
     ) -> None:
         if not 0 <= strength <= 1:
             raise RestorationError(f"a strength of {strength:g} is not possible: give a number from 0 to 1")
+        self.network, self.name = network, name or type(network).__name__
+        if network.scale != 1 and strength != 1:
+            raise RestorationError(f"the network '{self.name}' enlarges pictures: its strength can only be 1")
         place = choose_device(device)
         dtype = choose_precision(place, precision)
         budget = parse_memory(memory) if isinstance(memory, str) else memory
         self.memory = default_budget(place) if budget is None else budget
         self.strength = strength
-        if isinstance(network, Network):
-            self.name, self.network, margin = type(network).__name__, network, None
-        else:
-            bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-            entry = bundle.entry(network)
-            self.name, self.network, margin = entry.name, bundle.network(entry.name), entry.tile_margin
-        if self.network.scale != 1 and strength != 1:
-            raise RestorationError(f"the network '{self.name}' enlarges pictures: its strength can only be 1")
-        reach = self.network.receptive_field
+        reach = network.receptive_field
         self.margin = margin if margin is not None else MARGIN_WITHOUT_REACH if reach is None else reach
-        self.engine = create_engine(engine, self.network, place, dtype)
+        self.engine = create_engine(engine, network, place, dtype)
         self._fitting: int | None = None  # the tile that memory was found to hold, where it was less than hoped for
 
     def restore(self, picture: Picture, on_progress: Callable[[float], None] | None = None) -> Picture:
@@ -152,6 +148,14 @@ class Restorer:
         pictures = x.detach().permute(0, 2, 3, 1).float().cpu().numpy()  # (B, H, W, 3)
         results = np.stack([self._run(pixels)[0] for pixels in pictures])  # (B, scale * H, scale * W, 3)
         return torch.from_numpy(results).permute(0, 3, 1, 2).to(x.device)  # (B, 3, scale * H, scale * W)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with the weights and with what they are computed in."""
+        digest = hashlib.sha256(f"{self.engine.name} {self.engine.dtype} {self.strength}".encode())
+        for key, value in sorted(self.network.state_dict().items()):
+            digest.update(key.encode() + value.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def tiling(self, width: int) -> Tiling:
         """How a picture of `width` columns is cut.

@@ -1,0 +1,230 @@
+r"""Writes what was measured into the documents: tables, the model card, the README's sentence and its pictures.
+
+    unblemish evaluate CLEAN_PHOTOS --with grids --with clean --sampled --network auto --network compact \\
+        --metric psnr -o results/default_bundle.json
+    python recipes/pages.py scores results/default_bundle.json
+    unblemish bundle measure CLEAN_PHOTOS -o results/examination.json
+    python recipes/pages.py examination results/examination.json results/examination_rules.json
+    python recipes/pages.py table results/classical.json "classical tools"
+    python recipes/pages.py pictures
+
+`scores` writes the model card, the first table of `docs/results.md` and the README's sentence; `examination` the
+confusion matrix and the figures of `docs/examination.md`; `table` another table into `docs/results.md`; `pictures` the
+README's picture and the contact sheets of `docs/results.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from unblemish.commands.evaluate import as_method, case_sets
+from unblemish.evaluation.cases import CLEAN
+from unblemish.evaluation.contact_sheets import contact_sheet, save_sheet, sheet_rows
+from unblemish.evaluation.score_table import INPUT, ScoreTable
+from unblemish.evaluation.tables import to_markdown
+from unblemish.pictures.reading import read
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import KnowledgeEntry, NetworkEntry
+from unblemish.restoration.restorer import BY_EXAMINATION, Restorer
+
+ROOT = Path(__file__).resolve().parents[1]
+CARD, RESULTS, README = ROOT / "docs/model_card.md", ROOT / "docs/results.md", ROOT / "README.md"
+EXAMINATION = ROOT / "docs/examination.md"
+PICTURE = ROOT / "docs/images/before_after.jpg"
+SIDE, GAP = 240, 6
+"""Of the squares in the README's picture and on contact sheets, pixels."""
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
+
+
+def write_scores(result: Path) -> None:
+    """The model card, the first table of the results page and the README's sentence."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    table = ScoreTable.from_dict(content["table"])
+    CARD.write_text(model_card(Bundle.load(), table, content["provenance"]), encoding="utf-8")
+    write_table(result, "default bundle")
+    replace_block(README, "summary", summary(table, BY_EXAMINATION))
+
+
+def write_table(result: Path, block: str) -> None:
+    """Writes the tables of an evaluation into a block of the results page."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    tables = to_markdown(ScoreTable.from_dict(content["table"]))
+    replace_block(RESULTS, block, tables + provenance_line(result, content["provenance"]))
+
+
+def summary(table: ScoreTable, name: str) -> str:
+    """One sentence for the README."""
+    protocol = table.protocols[0].name
+    damaged = [info for info in table.sets if info.kind != CLEAN]
+    gains = {info.title: table.gain(info.name, name, protocol, "psnr") or 0.0 for info in damaged}
+    least, most = min(gains, key=gains.__getitem__), max(gains, key=gains.__getitem__)
+    gain = table.average_gain(name, protocol, "psnr")
+    return (
+        f"On the {damaged[0].pictures} photographs of {damaged[0].source}, none of which was trained on, unblemish\n"
+        f"gains {gain:+.2f} dB over the damaged input on average over {len(damaged)} degradations (RGB PSNR), from\n"
+        f"{gains[least]:+.2f} dB ({least}) to {gains[most]:+.2f} dB ({most}).\n"
+    )
+
+
+def write_examination(trial: Path, rules: Path) -> None:
+    """The figures and the confusion matrix of the bundle, and the comparison of rules."""
+    content, compared = (json.loads(path.read_text(encoding="utf-8")) for path in (trial, rules))
+    figures = [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in content["trial"]["figures"].items()]
+    text = "\n".join(
+        ["| figure | value |", "| --- | ---: |", *figures, "", *_matrix(content["trial"]["confusion"]["statistics"])]
+    )
+    replace_block(EXAMINATION, "figures", text + "\n" + provenance_line(trial, content["provenance"]))
+    columns = ("known_right_group", "clean_called_clean", "unknown_noticed", "unknown_treated")
+    rows = [
+        f"| {name} | " + " | ".join(f"{row[column]:.1%}" for column in columns) + " |"
+        for name, row in compared["rules"].items()
+        if columns[0] in row
+    ]
+    lines = ["| rule | " + " | ".join(column.replace("_", " ") for column in columns) + " |", "| --- |" + " ---: |" * 4]
+    alone = [
+        f"- {name}: " + ", ".join(f"{count} {found}" for found, count in counts.items() if count)
+        for name, row in compared["rules"].items()
+        if columns[0] not in row
+        for counts in row["confusion"].values()
+    ]
+    text = "\n".join([*lines, *rows, "", *alone])
+    replace_block(EXAMINATION, "rules", text + "\n" + provenance_line(rules, compared["provenance"]))
+
+
+def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
+    """A confusion matrix as Markdown."""
+    columns = list(next(iter(confusion.values())))
+    rows = [
+        f"| {kind} | " + " | ".join(str(row[name] or "") for name in columns) + " |" for kind, row in confusion.items()
+    ]
+    return ["| damage | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns), *rows]
+
+
+def write_pictures() -> None:
+    """Restores the examples with the default bundle and puts them below their damaged originals."""
+    restorer = Restorer()
+    paths = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in (".jpg", ".png"))
+    sheet = Image.new("RGB", (len(paths) * (SIDE + GAP) - GAP, 2 * SIDE + GAP), "white")
+    for column, path in enumerate(paths):
+        picture = read(path)
+        for row, shown in enumerate((picture, restorer.restore(picture))):
+            middle = Image.fromarray(np.squeeze(shown.pixels)).convert("RGB")
+            left, top = (middle.width - SIDE) // 2, (middle.height - SIDE) // 2
+            middle = middle.crop((left, top, left + SIDE, top + SIDE))
+            sheet.paste(middle, (column * (SIDE + GAP), row * (SIDE + GAP)))
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(PICTURE, quality=92, subsampling=0)
+    for photograph in PHOTOGRAPHS:
+        draw_sheet(photograph, restorer)
+
+
+def draw_sheet(photograph: str, restorer: Restorer) -> None:
+    """A contact sheet of one of scikit-image's photographs: clean, damaged at the default values, restored."""
+    from skimage import data
+
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(getattr(data, photograph)()).save(Path(folder) / f"{photograph}.png")
+        sets = case_sets(Path(folder), ["grids", CLEAN], sampled=False, seed=0, limit=1)
+        rows = sheet_rows(sets, [as_method(restorer)], SIDE)
+    sheet = contact_sheet(["clean", "damaged", restorer.name], rows, SIDE)
+    save_sheet(sheet, PICTURE.with_name(f"sheet_{photograph}.jpg"))
+
+
+def model_card(bundle: Bundle, table: ScoreTable, provenance: dict[str, Any]) -> str:
+    """The model card as Markdown."""
+    protocol = table.protocols[0]
+    methods = [name for name in table.methods if name != INPUT]
+    rows = []
+    for info in table.sets:
+        means = [table.mean(info.name, name, protocol.name, "psnr") for name in (INPUT, *methods)]
+        rows.append(f"| {info.title} | " + " | ".join("" if mean is None else f"{mean:.2f}" for mean in means) + " |")
+    gains = [table.average_gain(name, protocol.name, "psnr") or 0.0 for name in methods]
+    return "\n".join(
+        [
+            "# Model card: the default bundle",
+            "",
+            f"{len(bundle.manifest.parts)} parts, {bundle.total_bytes / 1e6:.1f} MB. `unblemish bundle show` prints every",
+            "part with its checksum, training and scores; `results/training_*.json` are the records of the trainings.",
+            "",
+            "| part | purpose | architecture | steps | trained on | recipe |",
+            "| --- | --- | --- | ---: | --- | --- |",
+            *(f"| {name} | {_part(part)} |" for name, part in bundle.manifest.parts.items()),
+            "",
+            f"- **licence**: {bundle.entry().licence}, as far as it is ours to give; see the training set's terms",
+            f"- **training set**: {bundle.entry().training_set}",
+            f"- **protocol**: {protocol}",
+            f"- **measured by**: `{provenance['command']}`",
+            "",
+            "| damage | " + " | ".join((INPUT, *methods)) + " |",
+            "|---|" + "---:|" * (1 + len(methods)),
+            *rows,
+            "| **average gain** | | " + " | ".join(f"{gain:+.2f}" for gain in gains) + " |",
+            "",
+            "Written by `recipes/pages.py` from `results/default_bundle.json`. Not for evidence: the networks invent",
+            "plausible detail where the damage has removed it.",
+            "",
+        ]
+    )
+
+
+def _part(entry: NetworkEntry | KnowledgeEntry) -> str:
+    """A part's columns."""
+    if isinstance(entry, KnowledgeEntry):
+        return f"tells damage from statistics | classifiers | | {entry.hardware} | `{entry.recipe}`"
+    architecture = f"`{entry.architecture}`"
+    return f"{entry.purpose} | {architecture} | {entry.steps:,} | {entry.hardware} | `{entry.recipe}`"
+
+
+def provenance_line(result: Path, provenance: dict[str, Any]) -> str:
+    """Where a table comes from."""
+    hardware = provenance["hardware"]
+    revision = (provenance["revision"] or {}).get("commit", "unknown")[:10]
+    return (
+        f"\n`{provenance['command']}` ({result.parent.name}/{result.name}), revision {revision}, seeds "
+        f"{provenance['seeds']}, {provenance['seconds']:.0f} s on {hardware['cores']} cores of {hardware['cpu']}.\n"
+    )
+
+
+def replace_block(page: Path, name: str, text: str) -> None:
+    """Replaces what stands between the markers of a block in a Markdown page."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{page}: has no block between '{begin.strip()}' and '{end.strip()}'; add both lines")
+    page.write_text(before + begin + text + end + after, encoding="utf-8")
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(dest="step", required=True)
+    scores = steps.add_parser("scores")
+    scores.add_argument("result", type=Path)
+    examination = steps.add_parser("examination")
+    examination.add_argument("trial", type=Path)
+    examination.add_argument("rules", type=Path)
+    table = steps.add_parser("table")
+    table.add_argument("result", type=Path)
+    table.add_argument("block", help="the block of docs/results.md that it replaces")
+    steps.add_parser("pictures")
+    arguments = parser.parse_args()
+    if arguments.step == "scores":
+        write_scores(arguments.result)
+    elif arguments.step == "examination":
+        write_examination(arguments.trial, arguments.rules)
+    elif arguments.step == "table":
+        write_table(arguments.result, arguments.block)
+    else:
+        write_pictures()
+
+
+if __name__ == "__main__":
+    main()

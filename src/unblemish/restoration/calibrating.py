@@ -1,0 +1,71 @@
+"""From clean photographs and networks to a bundle that examines pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from unblemish.examination.calibration import conclude, diagnose, likely_groups
+from unblemish.examination.knowledge import Knowledge
+from unblemish.examination.observations import observe
+from unblemish.examination.specimens import CLEAN
+from unblemish.networks.base import Network
+from unblemish.restoration.examining import describer
+from unblemish.restoration.gains import measure_gains
+from unblemish.restoration.treatment import Treatment
+
+STRANGE = ("haze", "darkness", "rain")
+"""Damage that stands for everything unknown while an examiner is calibrated, as far as no group treats it."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is done, and how much of it of how much."""
+
+
+def calibrate(
+    descriptor: Network,
+    groups: Mapping[str, Sequence[str]],
+    networks: Mapping[str, Network],
+    photographs: Sequence[Path],
+    folder: Path,
+    *,
+    pictures_for_gains: int = 60,
+    seed: int = 0,
+    on_progress: Progress = lambda what, done, total: None,
+) -> Knowledge:
+    """Teaches an examiner: shows it every kind of damage, and how much each group's network takes away.
+
+    Args:
+        descriptor: See `examining.describer`.
+        groups: Degradations by group.
+        networks: The network of each group.
+        photographs: Clean ones, best in an order that mixes their sources.
+        folder: Where measurements are kept, so that an interrupted calibration goes on.
+        pictures_for_gains: How many of the photographs are also treated.
+        seed: Of the damage and of the classifiers.
+        on_progress: Told of progress.
+
+    Raises:
+        ExaminationError: The photographs cannot be read, or are too few.
+    """
+    known = [name for members in groups.values() for name in members]
+    kinds = (CLEAN, *known, *(name for name in STRANGE if name not in known))
+    features = describer(descriptor, "cpu")
+    observations = observe(
+        features,
+        photographs,
+        kinds,
+        folder / "observations",
+        seed=seed,
+        on_progress=lambda done, total: on_progress("measuring photographs", done, total),
+    )
+    diagnosis = diagnose(observations, kinds, seed)
+    gains = measure_gains(
+        observations,
+        likely_groups(diagnosis, groups),
+        {group: Treatment(network.eval(), group, device="cpu") for group, network in networks.items()},
+        folder / "gains",
+        pictures=pictures_for_gains,
+        seed=seed,
+        on_progress=lambda done, total: on_progress("treating photographs", done, total),
+    )
+    return conclude(observations, diagnosis, groups, gains, seed)

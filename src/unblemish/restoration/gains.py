@@ -1,0 +1,80 @@
+"""What treatment brings, measured on the specimens that an examiner was calibrated on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from unblemish.evaluation.metrics import psnr
+from unblemish.evaluation.protocol import preset
+from unblemish.examination.observations import Observation
+from unblemish.examination.specimens import CLEAN, specimens
+from unblemish.files import write_atomically
+from unblemish.restoration.treatment import Treatment
+
+CEILING = 15.0
+"""Decibels at which gains are cut on either side: impulses are sometimes removed almost without a trace, and an
+average should not hang on them."""
+
+
+def measure_gains(
+    observations: Sequence[Observation],
+    groups: Sequence[str],
+    treatments: Mapping[str, Treatment],
+    folder: Path,
+    *,
+    pictures: int,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[float | None]:
+    """Treats specimens and compares their PSNR before and after; what was measured before is read.
+
+    Args:
+        observations: As `examination.observations.observe` gave them, all kinds of a photograph together.
+        groups: For each observation the group whose network treats it.
+        treatments: By group.
+        folder: Where gains are kept; made if missing.
+        pictures: Only the specimens of the first so many photographs are treated.
+        seed: Of the specimens.
+        on_progress: Told how many of how many photographs are done.
+
+    Returns:
+        Gain of each observation in decibels (RGB), cut at `CEILING`; None for clean ones and further photographs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = list(zip(observations, groups, strict=True))
+    gains: list[float | None] = []
+    for number, (path, several) in enumerate(groupby(rows, key=lambda row: row[0].path)):
+        chosen = {one.kind: group for one, group in several}
+        if number >= pictures:
+            gains += [None] * len(chosen)
+            continue
+        gains += _gains(path, chosen, treatments, folder, seed)
+        on_progress(number + 1, pictures)
+    return gains
+
+
+def _gains(
+    path: Path, groups: Mapping[str, str], treatments: Mapping[str, Treatment], folder: Path, seed: int
+) -> list[float | None]:
+    """Of one photograph, in the order of `groups`."""
+    named = [(kind, treatments[group].fingerprint) for kind, group in groups.items()]
+    key = hashlib.sha256(json.dumps([path.name, path.stat().st_size, named, seed]).encode()).hexdigest()
+    stored = folder / f"{key[:24]}.json"
+    if stored.exists():
+        return json.loads(stored.read_text(encoding="utf-8"))
+    found = []
+    for specimen in specimens(path, list(groups), seed):
+        if specimen.kind == CLEAN:
+            found.append(None)
+            continue
+        prepare = preset("rgb").prepare
+        treated = treatments[groups[specimen.kind]].restore_tensor(specimen.damaged[None])
+        clean = prepare(specimen.clean[None])
+        before, after = (float(psnr(prepare(x), clean)) for x in (specimen.damaged[None], treated))
+        found.append(round(max(-CEILING, min(CEILING, after - before)), 4))
+    write_atomically(stored, json.dumps(found).encode())
+    return found
