@@ -11,22 +11,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unblemish.errors import UserError
+    from unblemish.examination.examination import Examination
+    from unblemish.examination.examiner import Examiner
     from unblemish.pictures.picture import Picture
     from unblemish.pictures.reading import read
     from unblemish.pictures.writing import write
     from unblemish.restoration.bundle import Bundle
+    from unblemish.restoration.examining import examine, load_examiner
     from unblemish.restoration.restorer import Restorer
     from unblemish.restoration.single import restore
 
     __version__: str
 
-__all__ = ["Bundle", "Picture", "Restorer", "UserError", "__version__", "read", "restore", "write"]
+__all__ = [
+    "Bundle",
+    "Examination",
+    "Examiner",
+    "Picture",
+    "Restorer",
+    "UserError",
+    "__version__",
+    "examine",
+    "load_examiner",
+    "read",
+    "restore",
+    "write",
+]
 
 _HOMES = {
     "Bundle": "unblemish.restoration.bundle",
+    "Examination": "unblemish.examination.examination",
+    "Examiner": "unblemish.examination.examiner",
     "Picture": "unblemish.pictures.picture",
     "Restorer": "unblemish.restoration.restorer",
     "UserError": "unblemish.errors",
+    "examine": "unblemish.restoration.examining",
+    "load_examiner": "unblemish.restoration.examining",
     "read": "unblemish.pictures.reading",
     "restore": "unblemish.restoration.single",
     "write": "unblemish.pictures.writing",

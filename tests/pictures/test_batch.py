@@ -192,3 +192,26 @@ def test_reading_runs_ahead_by_one_and_no_more(folder, monkeypatch):
     order.clear()
     run_jobs(plan_jobs([folder], None, overwrite=True), inverted, note, options=FileOptions(overwrite=True))
     assert order == [f"{what} {name}.png" for name in "abcd" for what in ("read", "done")]
+
+
+def test_a_picture_that_was_left_alone_keeps_its_file(tmp_path, photograph):
+    source, target = tmp_path / "a.jpg", tmp_path / "out/a.jpg"
+    Image.fromarray(photograph).save(source, quality=71)
+    report = run_jobs([Job(source, target)], lambda picture: picture)
+    assert report.count("written") == 1
+    assert target.read_bytes() == source.read_bytes()
+    stream = io.BytesIO()
+    run_jobs([Job(STREAM, STREAM)], lambda picture: picture, stdin=io.BytesIO(source.read_bytes()), stdout=stream)
+    assert stream.getvalue() == source.read_bytes()
+    again = run_jobs([Job(source, target)], lambda picture: picture)
+    assert "exists already" in again.failures[0][1]
+
+
+@pytest.mark.parametrize(
+    ("format", "options"), [("png", {}), (None, {"quality": 50}), (None, {"strip_metadata": True})]
+)
+def test_a_picture_that_was_left_alone_is_written_anew_where_that_is_asked(tmp_path, photograph, format, options):
+    source, target = tmp_path / "a.jpg", tmp_path / f"out.{format or 'jpg'}"
+    Image.fromarray(photograph).save(source, quality=71)
+    run_jobs([Job(source, target, format)], lambda picture: picture, options=FileOptions(**options))
+    assert target.read_bytes() != source.read_bytes()

@@ -1,209 +1,167 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from unblemish.examination.examination import Examination, Gain, Region, Verdict
+from unblemish.examination.generalised_gaussian import GeneralisedGaussian
 from unblemish.networks import catalogue
 from unblemish.pictures.picture import Picture
-from unblemish.pictures.tiles import TileTooLargeError
+from unblemish.restoration import restorer as module
 from unblemish.restoration.bundle import Bundle
-from unblemish.restoration.bundle_parts import NetworkCard
-from unblemish.restoration.engines import EagerEngine
+from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
 from unblemish.restoration.errors import BundleError, RestorationError
-from unblemish.restoration.restorer import Restorer
+from unblemish.restoration.restorer import BY_EXAMINATION, Restorer
+from unblemish.restoration.treatment import Treatment
+
+STATED = {"licence": "CC0-1.0", "training_set": "none", "recipe": "none"}
 
 
-def picture(height=90, width=133, channels=3, dtype=np.float32, **fields):
-    values = np.random.default_rng(0).random((height, width, channels), dtype=np.float32)
-    pixels = values if dtype == np.float32 else (values * np.iinfo(dtype).max).astype(dtype)
-    return Picture(pixels, "tiff", **fields)
+def card(name, **changes):
+    return NetworkCard(
+        name=name, purpose="a test", architecture="convolutions", options={"fold": 2}, **STATED | changes
+    )
 
 
-def directly(network, pixels):
-    """The network on float pixels, without any of the Restorer's machinery."""
-    with torch.inference_mode():
-        output = network.eval()(torch.from_numpy(pixels).permute(2, 0, 1)[None])[0]
-    return output.permute(1, 2, 0).clamp(0, 1).numpy()
+def found(verdict, group="noise", damage=1.0):
+    regions = tuple(
+        tuple(Region(64 * row, 64 * column, 64, damage if column < 2 else 0.0, "noise") for column in range(6))
+        for row in range(6)
+    )
+    return Examination(
+        verdict=verdict,
+        group=group,
+        probabilities={"clean": 0.2, "noise": 0.5, "blur": 0.1, "unknown": 0.2},
+        distances={"clean": 1.0, "noise": 2.0, "blur": 3.0},
+        degradations={"gaussian_noise": 1.0},
+        signature=GeneralisedGaussian(1.0, 1.0),
+        gain=Gain(3.0, 1.0, 5.0, 0.9),
+        regions=regions
+        if damage < 1
+        else tuple(tuple(Region(0, 0, 64, 1.0, "noise") for _ in range(6)) for _ in range(6)),
+        rule="statistics",
+        seconds=0.1,
+    )
 
 
-def restorer(network, **options):
-    return Restorer(network=network, device="cpu", **{"precision": "float32", **options})
+@pytest.fixture
+def bundle(tmp_path, convolutions, monkeypatch):
+    """Networks for two groups and a default one, and an examiner that says what `says.finding` holds."""
+    monkeypatch.setattr(catalogue, "create", lambda name, options=None: convolutions(**(options or {})))
+    weights = convolutions(fold=2).state_dict()
+    networks = [
+        (card(name, tile_margin=5), {key: value * factor for key, value in weights.items()})
+        for name, factor in (("mix", 1.0), ("noise-net", 0.9), ("blur-net", 0.8))
+    ]
+    groups = [
+        Group(name="noise", degradations=("gaussian_noise",), network="noise-net"),
+        Group(name="blur", degradations=("gaussian_blur",), network="blur-net"),
+    ]
+    knowledge = (KnowledgeCard(settings={}, **STATED), {"nothing": torch.zeros(1)})
+    return Bundle.write(tmp_path, networks, groups=groups, examination=((card("descriptor"), weights), knowledge))
 
 
-def small_tiles(restorer, monkeypatch, tile):
-    monkeypatch.setattr("unblemish.restoration.restorer.choose_tile", lambda *arguments: tile)
-    return restorer
+@pytest.fixture
+def says(monkeypatch):
+    examiner = SimpleNamespace(finding=found(Verdict.KNOWN), strangers=("haze",))
+    examiner.examine = lambda picture, rule=None: examiner.finding
+    monkeypatch.setattr(module, "load_examiner", lambda bundle, device: examiner)
+    return examiner
 
 
-@pytest.mark.parametrize("fold", [1, 2])
-@pytest.mark.parametrize("scale", [1, 4])
-@pytest.mark.parametrize("size", [(1, 1), (3, 5), (97, 133), (64, 210)])
-def test_tiles_give_the_whole_result(convolutions, monkeypatch, fold, scale, size):
-    network = convolutions(fold=fold, scale=scale)
-    tiled = small_tiles(restorer(network), monkeypatch, 80)
-    source = picture(*size)
-    np.testing.assert_allclose(tiled.restore(source).pixels, directly(network, source.pixels), atol=1e-5)
-    assert tiled.describe(*size).tiles > 1 or max(size) <= 80
+def picture(dtype=np.uint8, side=90):
+    return Picture(np.random.default_rng(0).integers(0, 255, (side, side, 3)).astype(dtype), "png")
+
+
+def treated(bundle, network, source):
+    return Treatment(bundle.network(network), margin=5, device="cpu").restore(source).pixels
+
+
+def test_a_bundle_without_an_examiner_treats_with_its_default(bundle, says, tmp_path):
+    plain = Bundle.write(tmp_path / "plain", [(card("mix", tile_margin=5), bundle.network("mix").state_dict())])
+    source = picture()
+    for given in (plain, plain.path, str(plain.path)):
+        restorer = Restorer(given, device="cpu")
+        np.testing.assert_array_equal(restorer.restore(source).pixels, treated(bundle, "mix", source))
+    assert restorer.restore_examined(source).examination is None
+    assert restorer.treatment.margin == 5
+    assert restorer.describe(10, 10).network == restorer.name == "mix"
+
+
+def test_the_network_of_the_group_treats(bundle, says):
+    source = picture()
+    restorer = Restorer(bundle, device="cpu")
+    assert restorer.name == restorer.describe(10, 10).network == BY_EXAMINATION
+    for group, network in (("noise", "noise-net"), ("blur", "blur-net")):
+        says.finding = found(Verdict.KNOWN, group)
+        result, examination = restorer.restore_examined(source)
+        assert examination is says.finding
+        np.testing.assert_array_equal(result.pixels, treated(bundle, network, source))
+        assert f"{group} (" in result.notes[0]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_integer_samples_are_rounded_once(convolutions, dtype):
-    network, source = convolutions(), picture(dtype=dtype)
-    top = np.iinfo(dtype).max
-    expected = directly(network, source.pixels.astype(np.float32) / np.float32(top)) * top
-    restored = restorer(network).restore(source).pixels
-    assert restored.dtype == dtype
-    assert np.abs(restored - expected).max() <= 0.5 + 1e-5 * top
+def test_clean_and_unknown_pictures_keep_their_very_pixels(bundle, says, dtype):
+    restorer, source = Restorer(bundle, device="cpu"), picture(dtype)
+    says.finding = found(Verdict.CLEAN)
+    result = restorer.restore(source)
+    assert result.pixels is source.pixels
+    assert result.notes == ("clean (20% sure): left exactly as it is",)
+    says.finding = found(Verdict.UNKNOWN)
+    result = restorer.restore(source)
+    assert result.pixels is source.pixels
+    assert "--force" in result.notes[0]
 
 
-def test_gray_is_the_mean_of_equal_channels(convolutions):
-    network, source = convolutions(), picture(channels=1)
-    expected = directly(network, source.pixels.repeat(3, axis=2)).mean(axis=2, keepdims=True)
-    np.testing.assert_allclose(restorer(network).restore(source).pixels, expected, atol=1e-6)
+def test_force_treats_the_unknown_and_spares_the_clean(bundle, says):
+    restorer, source = Restorer(bundle, device="cpu", policy="force"), picture()
+    says.finding = found(Verdict.UNKNOWN, "blur")
+    np.testing.assert_array_equal(restorer.restore(source).pixels, treated(bundle, "blur-net", source))
+    says.finding = found(Verdict.CLEAN)
+    assert restorer.restore(source).pixels is source.pixels
 
 
-def test_everything_around_the_pixels_is_kept(convolutions):
-    alpha = np.random.default_rng(1).integers(0, 255, (90, 133), dtype=np.uint8)
-    source = picture(dtype=np.uint8, alpha=alpha, icc=b"profile", exif=b"exif", resolution=(3.0, 3.0), notes=("read",))
-    restored = restorer(convolutions()).restore(source)
-    np.testing.assert_array_equal(restored.alpha, alpha)
-    assert (restored.icc, restored.exif, restored.format) == (b"profile", b"exif", "tiff")
-    assert restored.resolution == (3.0, 3.0)
-    assert restored.notes == ("read",)
+def test_local_damage_is_treated_where_it_sits(bundle, says):
+    restorer, source = Restorer(bundle, device="cpu"), picture(side=384)
+    says.finding = found(Verdict.KNOWN, damage=0.9)
+    result = restorer.restore(source)
+    np.testing.assert_array_equal(result.pixels[:, 300:], source.pixels[:, 300:])
+    np.testing.assert_array_equal(result.pixels[:, :60], treated(bundle, "noise-net", source)[:, :60])
+    assert "only where" in result.notes[-1]
 
 
-def test_enlarging_enlarges_what_surrounds_the_pixels(convolutions):
-    alpha = np.full((90, 133), 200, dtype=np.uint16)
-    source = picture(dtype=np.uint16, alpha=alpha, resolution=(3.0, 2.0))
-    restored = restorer(convolutions(scale=4)).restore(source)
-    assert restored.pixels.shape == (360, 532, 3)
-    np.testing.assert_array_equal(restored.alpha, np.full((360, 532), 200))
-    assert restored.resolution == (12.0, 8.0)
-
-
-def test_strength_mixes_input_and_result(convolutions):
-    network, source = convolutions(), picture()
-    full = restorer(network).restore(source).pixels
-    half = restorer(network, strength=0.5).restore(source).pixels
-    np.testing.assert_allclose(half, (full + source.pixels) / 2, atol=1e-6)
-    assert restorer(network, strength=0).restore(source) is source
-    with pytest.raises(RestorationError, match=r"strength of 1\.5 is not possible"):
-        restorer(network, strength=1.5)
-    with pytest.raises(RestorationError, match="its strength can only be 1"):
-        restorer(convolutions(scale=4), strength=0.5)
-
-
-def test_floats_beyond_white_keep_their_excess(identity):
+def test_a_named_group_or_network_needs_no_examination(bundle, says):
+    says.examine = None
     source = picture()
-    source.pixels[10:20, 10:20] = 7.5
-    source.pixels[30, 30] = -2
-    source.pixels[40, 40] = np.inf
-    source.pixels[50, 50] = np.nan
-    np.testing.assert_allclose(restorer(identity()).restore(source).pixels, source.pixels, atol=1e-6)
+    for choice, network in (({"group": "blur"}, "blur-net"), ({"network": "noise-net"}, "noise-net")):
+        chosen = Restorer(bundle, device="cpu", **choice)
+        np.testing.assert_array_equal(chosen.restore(source).pixels, treated(bundle, network, source))
+    loaded = Restorer.load(bundle.path)
+    x = torch.from_numpy(source.pixels).permute(2, 0, 1)[None] / 255
+    expected = Treatment(bundle.network("blur-net"), margin=5).restore_tensor(x)
+    torch.testing.assert_close(loaded.treat_as("blur", x), expected)
 
 
-def test_floats_beyond_white_do_not_harm_their_surroundings(convolutions):
-    network, source = convolutions(), picture()
-    source.pixels[50, 50] = np.nan
-    tame = np.nan_to_num(source.pixels)
-    expected = directly(network, tame)
-    expected[50, 50] = np.nan
-    np.testing.assert_allclose(restorer(network).restore(source).pixels, expected, atol=1e-6)
+def test_tensors_go_the_way_of_pictures(bundle, says):
+    x = torch.rand(2, 3, 40, 50, generator=torch.Generator().manual_seed(0))
+    restorer = Restorer(bundle, device="cpu")
+    expected = Treatment(bundle.network("noise-net"), margin=5, device="cpu").restore_tensor(x)
+    torch.testing.assert_close(restorer.restore_tensor(x), expected)
+    says.finding = found(Verdict.CLEAN)
+    assert torch.equal(restorer.restore_tensor(x), x)
 
 
-def test_a_batch_takes_the_path_of_pictures(convolutions):
-    network = convolutions(fold=2)
-    batch = torch.rand(2, 3, 41, 57, generator=torch.Generator().manual_seed(0))
-    result = restorer(network).restore_tensor(batch)
-    assert result.shape == batch.shape
-    for got, given in zip(result, batch, strict=True):
-        expected = directly(network, given.permute(1, 2, 0).contiguous().numpy())
-        np.testing.assert_allclose(got.permute(1, 2, 0).numpy(), expected, atol=1e-6)
-    torch.testing.assert_close(restorer(network, strength=0).restore_tensor(batch), batch)
-
-
-def test_memory_that_runs_out_makes_tiles_smaller_and_is_remembered(convolutions, monkeypatch):
-    network, source = convolutions(), picture(200, 260)
-    expected = directly(network, source.pixels)
-    forward = EagerEngine._forward
-    seen: list[int] = []
-
-    def limited(self, tiles):
-        seen.append(max(tiles.shape[2:]))
-        if seen[-1] > 150:
-            raise MemoryError
-        return forward(self, tiles)
-
-    monkeypatch.setattr(EagerEngine, "_forward", limited)
-    short = restorer(network)
-    restored = short.restore(source)
-    np.testing.assert_allclose(restored.pixels, expected, atol=1e-5)
-    assert restored.notes == ("memory ran out: the tile was made smaller, 130 pixels",)
-    seen.clear()
-    assert short.restore(source).notes == ()
-    assert max(seen) <= 130
-
-
-def test_memory_that_never_suffices_is_a_clear_error(convolutions, monkeypatch):
-    def never(self, tiles):
-        raise TileTooLargeError
-
-    monkeypatch.setattr(EagerEngine, "_forward", never)
-    with pytest.raises(Exception, match="not enough memory even for tiles"):
-        restorer(convolutions()).restore(picture(200, 260))
-
-
-def test_overflows_in_bfloat16_are_noted(overflow):
-    restored = restorer(overflow(), precision="bfloat16").restore(picture())
-    assert restored.notes == ("tiles repeated in float32 after an overflow: 1",)
-
-
-def test_a_small_budget_makes_small_tiles(convolutions):
-    network = convolutions()
-    rich, poor = restorer(network, memory="1GB"), restorer(network, memory="12MB")
-    assert rich.describe(600, 600).tiles == 1
-    setup = poor.describe(600, 600)
-    assert setup.tiles > 4
-    assert setup.memory == 12_000_000
-    assert (setup.engine, setup.device, setup.precision, setup.exact) == ("eager", "cpu", "float32", True)
-    source = picture(600, 600)
-    np.testing.assert_allclose(poor.restore(source).pixels, rich.restore(source).pixels, atol=1e-5)
-    with pytest.raises(RestorationError, match="budget of 0 MB is too small"):
-        restorer(network, memory=1000).restore(source)
-
-
-def test_networks_that_see_everything_get_a_fixed_overlap(identity):
-    network = identity()
-    network.receptive_field = None
-    setup = restorer(network).describe(100, 100)
-    assert setup.overlap == 48
-    assert not setup.exact
-
-
-def test_a_bundle_brings_the_network_and_its_margin(tmp_path, convolutions, monkeypatch):
-    monkeypatch.setattr(catalogue, "create", lambda name, options=None: convolutions(**(options or {})))
-    known = {
-        "purpose": "damage",
-        "licence": "Apache-2.0",
-        "training_set": "none",
-        "recipe": "none",
-        "architecture": "convolutions",
-    }
-    network = convolutions(fold=2)
-    card = NetworkCard(name="mix", options={"fold": 2}, tile_margin=5, **known)
-    bundle = Bundle.write(tmp_path, [(card, network.state_dict())])
-    source = picture()
-    for given in (bundle, bundle.path, str(bundle.path)):
-        chosen = Restorer(given, device="cpu", precision="float32")
-        np.testing.assert_allclose(chosen.restore(source).pixels, directly(network, source.pixels), atol=1e-5)
-    assert chosen.margin == 5
-    assert chosen.describe(10, 10).network == "mix"
+def test_what_cannot_be_is_refused(bundle, says, identity):
     with pytest.raises(BundleError, match="no network 'fog'"):
-        Restorer(bundle, network="fog", device="cpu")
-
-
-def test_progress_is_told(convolutions):
-    shares: list[float] = []
-    restorer(convolutions()).restore(picture(), shares.append)
-    assert shares == [1.0]
+        Restorer(bundle, network="fog")
+    with pytest.raises(BundleError, match="no group 'fog'"):
+        Restorer(bundle, group="fog")
+    with pytest.raises(RestorationError, match="name one of them"):
+        Restorer(bundle, group="blur", network="mix")
+    with pytest.raises(RestorationError, match="careful or force"):
+        Restorer(bundle, policy="brave")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(RestorationError, match="no bundle"):
+        _ = Restorer(network=identity()).bundle

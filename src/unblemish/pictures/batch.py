@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from unblemish.errors import UserError
+from unblemish.pictures.formats import FORMATS
 from unblemish.pictures.picture import Picture
 from unblemish.pictures.planning import STREAM, Job, plan_jobs
 from unblemish.pictures.reading import DEFAULT_PIXEL_CAP, read
-from unblemish.pictures.writing import Subsampling, encode, refuse_same_file, write
+from unblemish.pictures.writing import Subsampling, encode, refuse_same_file, write, write_file
 
 __all__ = ["STREAM", "Event", "FileOptions", "Job", "Outcome", "Report", "plan_jobs", "run_jobs"]
 
@@ -37,6 +38,17 @@ class FileOptions:
 
 
 _DEFAULTS = FileOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A picture that was read, and what it was read from."""
+
+    picture: Picture
+    origin: Path | bytes
+
+    def bytes(self) -> bytes:
+        return self.origin if isinstance(self.origin, bytes) else self.origin.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,9 @@ def run_jobs(
 ) -> Report:
     """Reads, restores and writes each picture.
 
+    A picture that `function` gives back with the very pixels it got is written as the bytes it was read from, unless
+    the options ask for another file: encoding it once more could change it.
+
     The next picture is read while one is restored. An error ends the job it happens in and no other. Ctrl-C
     ends the run: what is written stays, the picture in work leaves nothing behind.
 
@@ -151,7 +166,7 @@ def run_jobs(
 
 def _run(
     job: Job,
-    reading: Future[Picture] | None,
+    reading: Future[_Source] | None,
     function: Callable[[Picture], Picture],
     options: FileOptions,
     stdout: BinaryIO | None,
@@ -162,11 +177,11 @@ def _run(
         return Outcome(source, target, "skipped")
     notes: tuple[str, ...] = ()
     try:
-        picture = reading.result()
-        notes = picture.notes
-        result = function(picture)
+        source_read = reading.result()
+        notes = source_read.picture.notes
+        result = function(source_read.picture)
         notes = result.notes
-        _write(job, result, options, stdout)
+        _write(job, source_read, result, options, stdout)
     except UserError as error:
         return Outcome(source, target, "failed", str(error), notes)
     # A fault of the program in one picture must not cost the user the others.
@@ -176,13 +191,17 @@ def _run(
     return Outcome(source, target, "written", notes=notes)
 
 
-def _write(job: Job, picture: Picture, options: FileOptions, stdout: BinaryIO | None) -> None:
+def _write(job: Job, source: _Source, picture: Picture, options: FileOptions, stdout: BinaryIO | None) -> None:
     """Writes a result to where the job says."""
     form = job.format or picture.format
+    untouched = picture.pixels is source.picture.pixels and picture.alpha is source.picture.alpha
+    plain = options.quality is None and not options.strip_metadata and FORMATS[form].written_as == picture.format
     if job.target == STREAM:
         stream = stdout or sys.stdout.buffer
         encoded = memoryview(
-            encode(
+            source.bytes()
+            if untouched and plain
+            else encode(
                 picture,
                 format=form,
                 quality=options.quality,
@@ -197,6 +216,9 @@ def _write(job: Job, picture: Picture, options: FileOptions, stdout: BinaryIO | 
         return
     if job.source != STREAM:
         refuse_same_file(job.source, job.target)
+    if untouched and plain:
+        write_file(source.bytes(), job.target, overwrite=options.overwrite)
+        return
     write(
         picture,
         job.target,
@@ -208,18 +230,18 @@ def _write(job: Job, picture: Picture, options: FileOptions, stdout: BinaryIO | 
     )
 
 
-def _read(job: Job, options: FileOptions, stdin: BinaryIO | None) -> Picture:
+def _read(job: Job, options: FileOptions, stdin: BinaryIO | None) -> _Source:
     """The picture of a job."""
     if job.source == STREAM:
         data = (stdin or sys.stdin.buffer).read()
-        return read(data, pixel_cap=options.pixel_cap, name="standard input")
-    return read(job.source, pixel_cap=options.pixel_cap)
+        return _Source(read(data, pixel_cap=options.pixel_cap, name="standard input"), data)
+    return _Source(read(job.source, pixel_cap=options.pixel_cap), job.source)
 
 
-def _read_ahead(jobs: list[Job], options: FileOptions, stdin: BinaryIO | None) -> Generator[Future[Picture] | None]:
+def _read_ahead(jobs: list[Job], options: FileOptions, stdin: BinaryIO | None) -> Generator[Future[_Source] | None]:
     """For each job the picture to come, or None for a finished one; the one after it is read meanwhile."""
     with ThreadPoolExecutor(1, "reading") as pool:
-        waiting: Future[Picture] | None = None
+        waiting: Future[_Source] | None = None
         for index, job in enumerate(jobs):
             current = waiting or (None if job.finished else pool.submit(_read, job, options, stdin))
             following = jobs[index + 1] if index + 1 < len(jobs) else None

@@ -81,21 +81,18 @@ def write(
     path = Path(path)
     named = format_of_name(path)
     kind = _fitting(picture, format_named(format or (named.key if named else picture.format)), quality)
-    if not overwrite and os.path.lexists(path):
-        raise _exists(path)
-    with _explained(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Hidden and without a picture's suffix, so that no other run takes it for a picture.
-        part = path.parent / f".unblemish-{secrets.token_hex(6)}.part"
-        try:
-            with part.open("x+b") as file:
-                _save(picture, kind, quality, strip_metadata, subsampling, file)
-                file.flush()
-                os.fsync(file.fileno())
-            _place(part, path, overwrite)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                part.unlink()
+    with _appearing(path, overwrite) as file:
+        _save(picture, kind, quality, strip_metadata, subsampling, file)
+
+
+def write_file(content: bytes, path: Path, *, overwrite: bool = False) -> None:
+    """Writes the very bytes of a picture file, as `write` writes a picture.
+
+    Raises:
+        PictureError: The file exists and `overwrite` is not set; or it cannot be written.
+    """
+    with _appearing(path, overwrite) as file:
+        file.write(content)
 
 
 def refuse_same_file(source: Path, target: Path) -> None:
@@ -110,6 +107,26 @@ def refuse_same_file(source: Path, target: Path) -> None:
         same = source.resolve() == target.resolve()
     if same:
         raise PictureError(f"{source}: its result would be written over it; choose another output")
+
+
+@contextmanager
+def _appearing(path: Path, overwrite: bool) -> Iterator[BinaryIO]:
+    """A file that gets its name once it is complete."""
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
+    with _explained(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Hidden and without a picture's suffix, so that no other run takes it for a picture.
+        part = path.parent / f".unblemish-{secrets.token_hex(6)}.part"
+        try:
+            with part.open("x+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            _place(part, path, overwrite)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
 
 
 def _exists(path: Path) -> PictureError:

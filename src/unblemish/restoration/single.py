@@ -8,7 +8,7 @@ from unblemish.networks.base import Network
 from unblemish.pictures.picture import Picture
 from unblemish.pictures.reading import read
 from unblemish.restoration.bundle import Bundle
-from unblemish.restoration.restorer import Restorer
+from unblemish.restoration.restorer import Policy, Restorer
 
 
 def restore(
@@ -21,8 +21,10 @@ def restore(
     strength: float = 1.0,
     engine: str = "auto",
     network: str | Network | None = None,
+    group: str | None = None,
+    policy: Policy = "careful",
 ) -> Picture:
-    """Restores one picture. The network is loaded anew each time: for many pictures, keep a `Restorer`.
+    """Examines and restores one picture. Networks are loaded anew each time: for many, keep a `Restorer`.
 
     Args:
         source: A picture, the path of a file, or the bytes of one.
@@ -32,10 +34,12 @@ def restore(
         memory: What tiles may take: bytes, or text such as "2GB".
         strength: From 0, the input, to 1, the network's result.
         engine: "auto" or a key of `engines.ENGINES`.
-        network: Name of a network of the bundle, or a Network.
+        network: Name of a network of the bundle, or a Network; without examination.
+        group: Name of a group of the bundle; without examination.
+        policy: "careful" leaves pictures with unknown damage as they are, "force" treats them too.
 
     Returns:
-        The restored picture, to be saved with `write`.
+        The picture, restored or left alone as its notes say, to be saved with `write`.
 
     Raises:
         UserError: The picture cannot be read, or an argument is not possible here.
@@ -49,5 +53,7 @@ def restore(
         strength=strength,
         engine=engine,
         network=network,
+        group=group,
+        policy=policy,
     )
     return restorer.restore(picture)
