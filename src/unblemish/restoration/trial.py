@@ -179,7 +179,9 @@ def run_trial(
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
-    """Spearman's: the correlation of ranks, equal values sharing the mean of theirs."""
+    """Spearman's: the correlation of ranks, equal values sharing the mean of theirs; 0 where one side is constant."""
+    if len({*x}) < 2 or len({*y}) < 2:
+        return 0.0
     ranks = []
     for values in (x, y):
         _, place, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -1,0 +1,124 @@
+"""`unblemish group build`: from a folder of clean photographs to a bundle of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unblemish.errors import UserError
+
+if TYPE_CHECKING:
+    from unblemish.restoration.building import Descriptor, Listener
+    from unblemish.restoration.building_recipe import Plan
+    from unblemish.restoration.bundle import Bundle
+
+
+def build(
+    data: Annotated[Path, typer.Option(help="Folder of clean photographs; some dozens at least, better hundreds.")],
+    degradations: Annotated[str, typer.Option(help="Names joined by commas, as `unblemish degrade --list` shows.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The bundle, one file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Changes to the recipe, such as optimiser.rate=1e-3."),
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder for what the steps leave; by default the bundle's name and '.runs'.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="How to train, a YAML file; else a compact NAFNet.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Gives the descriptor, and weights to start from; else the default bundle.")
+    ] = None,
+    descriptor: Annotated[
+        Path | None, typer.Option(help="Weights of an srresnet_x4_compact, in place of the bundle's descriptor.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of each group's network; else the recipe's, or 7000.")
+    ] = None,
+    budget: Annotated[int, typer.Option(min=1, help="Steps of each candidate of the search.")] = 1000,
+    threshold: Annotated[float, typer.Option(help="Largest loss in dB against a network of its own.")] = 0.7,
+    patches: Annotated[
+        int | None, typer.Option(min=2, help="Clean patches of the similarity; else 20 a photograph, 800 at most.")
+    ] = None,
+    reduction: Annotated[int, typer.Option(min=1, help="Shrink photographs by this before patches are cut.")] = 2,
+    licence: Annotated[str | None, typer.Option(help="Of the new networks, for their cards.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+) -> None:
+    """Build your own bundle: similarity, grouping search, training and calibration on a folder of photographs.
+
+    Ctrl-C saves the training that runs; the same command goes on from there. Exit status 130 says so.
+    """
+    from unblemish.commands.extras import needs_extra
+
+    with needs_extra("train"):
+        from unblemish.grouping.errors import SearchStoppedError
+        from unblemish.restoration.building import build as carry_out
+        from unblemish.restoration.building_recipe import LICENCE, STEPS, Plan, base_recipe, start_from, write_default
+        from unblemish.restoration.bundle import Bundle
+        from unblemish.restoration.group_training import BuildStoppedError
+
+    names = [word.strip() for word in degradations.split(",") if word.strip()]
+    if not names:
+        raise UserError("no degradation is named; join names by commas, such as jpeg,gaussian_noise")
+    folder = runs or out.with_name(f"{out.name}.runs")
+    given = Bundle.load(bundle)
+    describing = _descriptor(given, descriptor)
+    folder.mkdir(parents=True, exist_ok=True)
+    if recipe is None:
+        write_default(folder / "recipe.yaml", data, steps or STEPS, budget)
+    trained = base_recipe(recipe or folder / "recipe.yaml", data, names, steps, overrides or [])
+    origin = ""
+    if recipe is None:  # a recipe of the user's own says itself where to start
+        trained, origin = start_from(trained, given, folder / "start.safetensors")
+    plan = Plan(trained, budget, threshold, patches, reduction, licence or LICENCE, origin, accelerator)
+    try:
+        built = carry_out(plan, describing, out, folder, _listener())
+    except (SearchStoppedError, BuildStoppedError) as stop:
+        typer.echo(str(stop), err=True)
+        raise typer.Exit(130) from None
+    typer.echo(_report(built, plan))
+
+
+def _descriptor(bundle: Bundle, weights: Path | None) -> Descriptor:
+    from unblemish.restoration.building import descriptor_from, descriptor_of
+
+    return descriptor_of(bundle) if weights is None else descriptor_from(weights)
+
+
+def _listener() -> Listener:
+    from unblemish.commands.console import TrainingProgress
+    from unblemish.restoration.building import Listener
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    def progress(what: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{what}: {done} of {total} ", err=True, nl=done == total)
+
+    return Listener(say, progress, lambda: [TrainingProgress()])
+
+
+def _report(bundle: Bundle, plan: Plan) -> str:
+    """Groups with the scores of their networks, scores of the examiner, and what to do next."""
+    from unblemish.examination.knowledge import Settings
+
+    width = max(map(len, plan.recipe.degradations.names))
+    lines = [f"{bundle.path}: {bundle.total_bytes / 1e6:.1f} MB"]
+    for group in bundle.groups:
+        scores = bundle.entry(group.network).scores
+        gain = scores["psnr_gain/validation"]
+        lines += ["", f"group {group.name}: mean gain {gain:+.2f} dB"]
+        lines += [f"  {name:{width}}  {scores[f'psnr/{name}']:6.2f} dB" for name in group.degradations]
+        if gain <= 0:
+            lines.append("  This network makes pictures worse: train it longer (--steps) or on more photographs.")
+    lines += ["", f"PSNR: {bundle.entry().protocol}.", "", "Examiner, on specimens that it had not seen:"]
+    settings = Settings.model_validate(bundle.knowledge()[1])
+    lines += [
+        f"  {name.removeprefix('held_out/').replace('_', ' '):24} {share:.1%}"
+        for name, share in settings.scores.items()
+    ]
+    use = [f"  unblemish {verb} photo.jpg --bundle {bundle.path}" for verb in ("examine", "restore")]
+    return "\n".join([*lines, "", "Use it:", *use])

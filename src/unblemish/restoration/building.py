@@ -1,0 +1,258 @@
+"""From a folder of clean photographs to a bundle of one's own: similarity, search, training, calibration.
+
+Every step leaves its result in a folder of runs, with a word that follows from all its inputs. A build that was
+interrupted, or is asked for again, does only what is missing there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from unblemish.degradations.catalogue import create as create_degradation
+from unblemish.evaluation.provenance import hardware, revision, write_result
+from unblemish.examination.classifier import MEMBERS
+from unblemish.examination.errors import ExaminationError
+from unblemish.examination.knowledge import Knowledge
+from unblemish.examination.observations import Observation
+from unblemish.examination.specimens import CLEAN
+from unblemish.files import write_atomically
+from unblemish.grouping.candidate import derive, fingerprint
+from unblemish.grouping.problem import Group as Members
+from unblemish.grouping.problem import check_names
+from unblemish.grouping.trained_oracle import TrainedOracle
+from unblemish.networks.catalogue import create as create_network
+from unblemish.networks.loading import load_weights
+from unblemish.networks.srresnet import SRResNet
+from unblemish.pictures.folders import find_pictures
+from unblemish.restoration.building_recipe import Plan
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
+from unblemish.restoration.bundle_storage import is_packed
+from unblemish.restoration.calibrating import Progress, calibrate
+from unblemish.restoration.errors import BundleError
+from unblemish.restoration.examining import describer
+from unblemish.restoration.group_finding import Say, digest, find_groups, listing, read_result, similarity, titles
+from unblemish.restoration.group_training import build_network, carry_out, group_name, shipped_weights
+from unblemish.training.callbacks import Callback
+from unblemish.training.fit import FINAL
+from unblemish.training.recipe import Recipe
+
+PHOTOGRAPHS, TREATED = 240, 60
+"""How many photographs at most an examiner is calibrated on, and on how many of them gains are measured."""
+
+
+class Descriptor(NamedTuple):
+    """The network whose features describe damage, with what a bundle states of it."""
+
+    network: SRResNet
+    card: NetworkCard
+    weights: dict[str, Tensor] | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told of progress; the defaults tell nobody.
+
+    Attributes:
+        say: Told in one line what begins or was found.
+        progress: Told how much of a measurement is done.
+        callbacks: Makes what watches a training.
+    """
+
+    say: Say = lambda line: None
+    progress: Progress = lambda what, done, total: None
+    callbacks: Callable[[], Sequence[Callback]] = tuple
+
+
+SILENT = Listener()
+
+
+def descriptor_of(bundle: Bundle) -> Descriptor:
+    """The descriptor of another bundle.
+
+    Raises:
+        BundleError: It has none, or it is damaged.
+    """
+    parts = bundle.manifest.examination
+    network = bundle.descriptor() if parts else None
+    if parts is None or not isinstance(network, SRResNet):
+        raise BundleError(
+            f"{bundle.path} has no descriptor: name a bundle that examines pictures with --bundle, or the weights of "
+            "an srresnet_x4_compact that was trained on clean pictures with --descriptor"
+        )
+    return Descriptor(network, parts.descriptor, bundle.blob(parts.descriptor))
+
+
+def descriptor_from(weights: Path) -> Descriptor:
+    """A descriptor by weights of an srresnet_x4_compact, of which no licence is known.
+
+    Raises:
+        NetworkError: They cannot be read, or do not fit.
+    """
+    network = create_network("srresnet_x4_compact")
+    assert isinstance(network, SRResNet)
+    load_weights(network, weights)
+    card = NetworkCard(
+        name="descriptor",
+        purpose="describes damage by its deep features",
+        architecture="srresnet_x4_compact",
+        licence="unknown: its weights do not state it",
+        training_set="unknown: its weights do not state it",
+        recipe="given as weights",
+    )
+    return Descriptor(network.eval(), card, network.state_dict())
+
+
+def build(plan: Plan, descriptor: Descriptor, output: Path, runs: Path, listener: Listener = SILENT) -> Bundle:
+    """Builds a bundle, or what is missing of it.
+
+    Args:
+        plan: What to build.
+        descriptor: Goes into the bundle.
+        output: The packed bundle; one that is there is replaced.
+        runs: Where the results of the steps are kept; made if missing.
+        listener: Told of progress.
+
+    Returns:
+        The packed bundle.
+
+    Raises:
+        SearchStoppedError: The user ended a training of the search, which is saved.
+        BuildStoppedError: The user ended another training, which is saved.
+        UserError: The plan, the photographs or the output cannot be used.
+    """
+    for name in check_names(plan.recipe.degradations.names):
+        create_degradation(name)
+    if output.exists() and not is_packed(output):
+        raise BundleError(f"{output} is there and is no packed bundle: give another name with --out")
+    paths = find_pictures(plan.recipe.data.folder)
+    shown = _shown(paths)
+    runs.mkdir(parents=True, exist_ok=True)
+    training_set = _training_set(plan, len(paths))
+    networks: list[tuple[NetworkCard, dict[str, Tensor]]] = []
+    for recipe in _recipes(plan, descriptor, paths, runs, listener):
+        folder = runs / "networks" / f"{group_name(recipe.degradations.names)}-{fingerprint(recipe)}"
+        listener.say(f"network of {titles([recipe.degradations.names])}: {recipe.steps} steps, in {folder}")
+        card = carry_out(recipe, folder, plan.accelerator, listener.callbacks)
+        card = card.model_copy(update={"licence": plan.licence, "training_set": training_set})
+        networks.append((card, shipped_weights(recipe, folder)))
+    knowledge = _knowledge(plan, descriptor, networks, shown, runs / "calibration", listener)
+    groups = [Group(name=card.name, degradations=card.treats, network=card.name) for card, _ in networks]
+    known = (_knowledge_card(plan, knowledge, _training_set(plan, len(shown))), knowledge.tensors())
+    bundle = Bundle.write(
+        runs / "bundle", networks, groups=groups, examination=((descriptor.card, descriptor.weights), known)
+    )
+    return bundle.pack(output)
+
+
+def _recipes(plan: Plan, descriptor: Descriptor, paths: Sequence[Path], runs: Path, listener: Listener) -> list[Recipe]:
+    """The recipe of each group's network, which goes on from the candidate that the search trained."""
+    names = plan.recipe.degradations.names
+    if len(names) == 1:
+        return [plan.recipe]
+    matrix = similarity(
+        descriptor.network,
+        names,
+        paths,
+        runs / "similarity.json",
+        patches=plan.patches,
+        reduction=plan.reduction,
+        say=listener.say,
+    )
+
+    def tell(groups: Sequence[Members]) -> None:
+        listener.say(f"search: training {titles(groups)} for {plan.budget} steps")
+
+    oracle = TrainedOracle(
+        plan.recipe, plan.budget, runs / "candidates", accelerator=plan.accelerator, on_training=tell
+    )
+    groups = find_groups(matrix, oracle, plan.threshold, runs / "grouping.json", listener.say)
+    listener.say(f"groups: {titles(groups)}")
+    recipes = []
+    for group in groups:
+        recipe = derive(plan.recipe, group, plan.recipe.steps)
+        network = recipe.network.model_copy(update={"start": oracle.folder(group) / FINAL})
+        update = {"network": network, "validation": plan.recipe.validation, "purpose": plan.recipe.purpose}
+        recipes.append(recipe.model_copy(update=update))
+    return recipes
+
+
+def _shown(paths: Sequence[Path]) -> list[Path]:
+    """The photographs that the examiner is calibrated on, in mixed order; too few of them are an error now, not later.
+
+    Raises:
+        ExaminationError: They are too few.
+    """
+    shown = random.Random(0).sample(list(paths), min(PHOTOGRAPHS, len(paths)))
+    nothing = torch.empty(0)
+    folds = {Observation(path, CLEAN, nothing, nothing, nothing, nothing).fold for path in shown[:TREATED]}
+    if len(folds) < MEMBERS:
+        raise ExaminationError(
+            f"{len(paths)} photographs are too few to calibrate an examiner on; give some dozens, better hundreds"
+        )
+    return shown
+
+
+def _knowledge(
+    plan: Plan,
+    descriptor: Descriptor,
+    parts: Sequence[tuple[NetworkCard, Mapping[str, Tensor]]],
+    paths: Sequence[Path],
+    folder: Path,
+    listener: Listener,
+) -> Knowledge:
+    """What calibration teaches an examiner, or taught it before of the same inputs."""
+    groups = {card.name: card.treats for card, _ in parts}
+    networks = {card.name: build_network(plan.recipe, weights) for card, weights in parts}
+    digests = [digest(save(dict(weights)).hex()) for _, weights in parts]
+    inputs = digest(
+        [describer(descriptor.network, "cpu").fingerprint, list(groups.items()), digests, listing(paths), TREATED]
+    )
+    tensors, settings = folder / "knowledge.safetensors", folder / "knowledge.json"
+    if (stored := read_result(settings, inputs)) is not None:
+        listener.say(f"calibration: read from {folder}")
+        return Knowledge.from_parts(load_file(tensors), stored["settings"])
+    listener.say(f"calibration on {len(paths)} photographs")
+    folder.mkdir(parents=True, exist_ok=True)
+    knowledge = calibrate(
+        descriptor.network,
+        groups,
+        networks,
+        paths,
+        folder,
+        pictures_for_gains=TREATED,
+        on_progress=listener.progress,
+    )
+    settings.unlink(missing_ok=True)  # of other tensors; written last, it marks the calibration as finished
+    write_atomically(tensors, save(knowledge.tensors()))
+    write_result(settings, {"inputs": inputs, "settings": knowledge.settings.model_dump(mode="json")})
+    return knowledge
+
+
+def _knowledge_card(plan: Plan, knowledge: Knowledge, training_set: str) -> KnowledgeCard:
+    device = hardware()
+    return KnowledgeCard(
+        settings=knowledge.settings.model_dump(mode="json"),
+        licence=plan.licence,
+        training_set=training_set,
+        recipe="unblemish group build",
+        protocol="shares of specimens that the judging member had not seen",
+        scores=knowledge.settings.scores,
+        hardware=f"{device['cores']} cores of {device['cpu']}",
+        revision=(revision() or {}).get("commit", ""),
+    )
+
+
+def _training_set(plan: Plan, count: int) -> str:
+    """Says what the photographs are, without where they lie."""
+    name = plan.recipe.data.folder.resolve().name
+    origin = f"; started from {plan.origin}" if plan.origin else ""
+    return f"{count} photographs of a folder '{name}', whose licence is not stated{origin}"

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from unblemish.examination.errors import ExaminationError
+from unblemish.examination.knowledge import Knowledge, Settings
+
+VALID = {
+    "kinds": ["clean", "a", "b", "c"],
+    "groups": {"one": ["b"], "two": ["a"]},
+    "sure": 0.5,
+    "margin": {"a": 1.0, "b": 2.0},
+    "coverage": 0.9,
+}
+
+
+def test_it_survives_a_file(knowledge, observations) -> None:
+    from unblemish.examination.statistics import picture_vector
+
+    tensors = load(save({name: value.contiguous() for name, value in knowledge.tensors().items()}))
+    settings = json.loads(json.dumps(knowledge.settings.model_dump(mode="json")))
+    again = Knowledge.from_parts(tensors, settings)
+    assert again.settings == knowledge.settings
+    for kind, known in knowledge.signatures.items():
+        assert again.signatures[kind].alpha == pytest.approx(known.alpha, rel=1e-6)
+        assert again.signatures[kind].sigma == pytest.approx(known.sigma, rel=1e-6)
+    vector = picture_vector(observations[5].moments, observations[5].tones)[None]
+    for one, other in ((again.picture, knowledge.picture), (again.gain, knowledge.gain)):
+        torch.testing.assert_close(one.probabilities(vector), other.probabilities(vector), rtol=0, atol=0)
+
+
+def test_sums_over_groups(knowledge) -> None:
+    settings = Settings.model_validate(VALID)
+    known = Knowledge(settings, knowledge.picture, knowledge.region, knowledge.gain, {})
+    assert [known.group_of(kind) for kind in settings.kinds] == [None, "two", "one", None]
+    p = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    torch.testing.assert_close(known.sums(p), torch.tensor([0.1, 0.3, 0.2, 0.4]))
+    torch.testing.assert_close(known.sums(p.expand(2, 5, 4))[1, 4], known.sums(p))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kinds": ["a", "clean", "b", "c"]},
+        {"kinds": ["clean"]},
+        {"groups": {}},
+        {"groups": {"one": ["a"], "two": ["a"]}},
+        {"groups": {"one": ["fog"]}},
+        {"groups": {"one": ["clean"]}},
+        {"sure": 0.0},
+        {"sure": 1.0},
+        {"coverage": 1.5},
+        {"surprise": 1},
+    ],
+)
+def test_settings_that_do_not_fit(change: dict) -> None:
+    Settings.model_validate(VALID)
+    with pytest.raises(ValueError, match=next(iter(change)) if "kinds" not in change else "kinds"):
+        Settings.model_validate(VALID | change)
+
+
+@pytest.mark.parametrize(
+    "missing", ["signatures", "picture.temperature", "region.inner", "gain.outer_bias", "picture.mean"]
+)
+def test_missing_tensors_are_refused(knowledge, missing: str) -> None:
+    tensors = knowledge.tensors()
+    del tensors[missing]
+    with pytest.raises(ExaminationError, match=rf"knowledge is damaged \('{missing}'\); fetch the bundle again"):
+        Knowledge.from_parts(tensors, knowledge.settings.model_dump(mode="json"))
+
+
+def test_damaged_settings_and_signatures_are_refused(knowledge) -> None:
+    settings = knowledge.settings.model_dump(mode="json")
+    with pytest.raises(ExaminationError, match="knowledge is damaged"):
+        Knowledge.from_parts(knowledge.tensors(), {})
+    for wrong in (torch.ones(2, 2), torch.ones(4, 3)):
+        with pytest.raises(ExaminationError, match="knowledge is damaged"):
+            Knowledge.from_parts(knowledge.tensors() | {"signatures": wrong}, settings)
+    with pytest.raises(ExaminationError, match="sigma above 0"):
+        Knowledge.from_parts(knowledge.tensors() | {"signatures": torch.tensor([[1.0, float("nan")]] * 4)}, settings)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unblemish.examination import observations as module
+from unblemish.examination.classifier import MEMBERS
+from unblemish.examination.errors import ExaminationError
+from unblemish.examination.features import DeepRepresentation
+from unblemish.examination.observations import observe
+from unblemish.examination.specimens import specimens
+from unblemish.examination.statistics import measure
+from unblemish.networks.srresnet import srresnet_x4_compact
+
+KINDS = ("clean", "gaussian_noise")
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Makes measuring fail."""
+
+    def refuse(*_):
+        raise AssertionError("measured again")
+
+    return lambda: monkeypatch.setattr(module, "measure", refuse)
+
+
+def test_observations_are_the_measurements(describe_with, photographs, tmp_path) -> None:
+    found = observe(describe_with, photographs[:2], KINDS, tmp_path, seed=5)
+    assert [(one.path, one.kind) for one in found] == [(path, kind) for path in photographs[:2] for kind in KINDS]
+    noisy = found[3]
+    specimen = list(specimens(photographs[1], KINDS, 5))[1]
+    measured = measure(describe_with, specimen.damaged)
+    torch.testing.assert_close(noisy.moments, measured.moments)
+    torch.testing.assert_close(noisy.tones, measured.tones)
+    assert noisy.signature.tolist() == pytest.approx([measured.signature.alpha, measured.signature.sigma])
+    difference = measured.grid.cut(specimen.damaged - specimen.clean)
+    torch.testing.assert_close(noisy.errors, difference.square().mean((1, 2, 3)))
+
+
+def test_nothing_is_measured_twice(describe_with, photographs, tmp_path, forbid) -> None:
+    folder = tmp_path / "new" / "folder"
+    first = observe(describe_with, photographs[:3], KINDS, folder)
+    forbid()
+    again = observe(describe_with, photographs[:3], KINDS, folder)
+    for one, other in zip(first, again, strict=True):
+        assert (one.path, one.kind) == (other.path, other.kind)
+        for part in ("moments", "tones", "signature", "errors"):
+            assert torch.equal(getattr(one, part), getattr(other, part))
+
+
+def test_an_interrupted_calibration_goes_on(describe_with, photographs, tmp_path, monkeypatch) -> None:
+    observe(describe_with, photographs[:2], KINDS, tmp_path)
+    measured = []
+    monkeypatch.setattr(module, "measure", lambda features, x: measured.append(x) or measure(features, x))
+    assert len(observe(describe_with, photographs[:3], KINDS, tmp_path)) == 6
+    assert len(measured) == len(KINDS)
+
+
+@pytest.mark.parametrize("changed", ["descriptor", "seed", "kinds", "version", "photograph"])
+def test_what_changed_is_measured_anew(describe_with, photographs, tmp_path, forbid, changed: str, monkeypatch) -> None:
+    photograph = tmp_path / "photograph.png"
+    photograph.write_bytes(photographs[0].read_bytes())
+    given = {"features": describe_with, "paths": [photograph], "kinds": KINDS, "folder": tmp_path / "kept", "seed": 0}
+    observe(**given)
+    forbid()
+    observe(**given)
+    if changed == "descriptor":
+        torch.manual_seed(1)
+        given["features"] = DeepRepresentation(srresnet_x4_compact(blocks=1, width=4), "trunk")
+    elif changed == "version":
+        monkeypatch.setattr(module, "VERSION", module.VERSION + 1)
+    elif changed == "photograph":
+        photograph.write_bytes(photographs[1].read_bytes())
+    else:
+        given[changed] = {"seed": 1, "kinds": ("clean", "jpeg")}[changed]
+    with pytest.raises(AssertionError, match="measured again"):
+        observe(**given)
+
+
+def test_unreadable_photographs_are_left_out(describe_with, photographs, tmp_path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture")
+    told = []
+    found = observe(
+        describe_with,
+        [broken, photographs[0]],
+        KINDS,
+        tmp_path / "kept",
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+    assert {one.path for one in found} == {photographs[0]}
+    assert told == [(2, 2)]
+    with pytest.raises(ExaminationError, match="none of 1 photographs can be read; give a folder"):
+        observe(describe_with, [broken], KINDS, tmp_path / "kept")
+
+
+def test_specimens_of_a_photograph_share_a_fold(observations, photographs) -> None:
+    folds = {one.path: one.fold for one in observations}
+    assert all(one.fold == folds[one.path] for one in observations)
+    assert {*folds.values()} == {*range(MEMBERS)}
