@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unblemish.commands import bench, bundle, check_data, degrade, evaluate, export, group, restore, train
+from unblemish.commands import bench, bundle, check_data, degrade, evaluate, examine, export, group, restore, train
 from unblemish.errors import UserError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.command("examine")(examine.examine)
 app.command("restore")(restore.restore)
 app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)

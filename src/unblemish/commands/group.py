@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from unblemish.commands import group_search
+from unblemish.commands import group_build, group_search
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure which degradations resemble each other, and group them.", no_args_is_help=True)
 app.command("search")(group_search.search)
+app.command("build")(group_build.build)
 
 FeatureKind = Literal["compact", "full", "vgg16", "sift"]
 _NETWORKS = {"compact": "srresnet_x4_compact", "full": "srresnet_x4"}
@@ -87,25 +88,27 @@ def choose_features(kind: FeatureKind, weights: Path | None, tap: Tap) -> Featur
 def descriptor_features(
     weights: Path | None, kind: Literal["compact", "full"] = "compact", tap: Tap = "hr"
 ) -> Features:
-    """Deep degradation representations by weights that `unblemish train` wrote.
+    """Deep degradation representations by weights that `unblemish train` wrote, or by the default bundle's descriptor.
 
     Raises:
-        UserError: No weights are given, or they do not fit.
+        UserError: The weights do not fit, or are needed: the bundle holds the compact descriptor alone.
     """
     from unblemish.examination.features import DeepRepresentation
     from unblemish.networks.catalogue import create
     from unblemish.networks.loading import load_weights
     from unblemish.networks.srresnet import SRResNet
+    from unblemish.restoration.bundle import Bundle
     from unblemish.restoration.placement import choose_device, choose_precision
 
-    if weights is None:
+    if weights is None and kind != "compact":
         raise UserError(
             f"no descriptor is given; name the weights of an {_NETWORKS[kind]} that was trained on clean pictures "
             "with --weights"
         )
-    network = create(_NETWORKS[kind])
+    network = Bundle.load().descriptor() if weights is None else create(_NETWORKS[kind])
     assert isinstance(network, SRResNet)
-    load_weights(network, weights)
+    if weights is not None:
+        load_weights(network, weights)
     device = choose_device()
     return DeepRepresentation(network.to(device), tap, choose_precision(device))
 

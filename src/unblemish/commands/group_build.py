@@ -38,7 +38,7 @@ def build(
         int | None, typer.Option(min=1, help="Of each group's network; else the recipe's, or 7000.")
     ] = None,
     budget: Annotated[int, typer.Option(min=1, help="Steps of each candidate of the search.")] = 1000,
-    threshold: Annotated[float, typer.Option(help="Largest loss in dB against a network of its own.")] = 0.7,
+    threshold: Annotated[float, typer.Option(min=0, help="Largest loss in dB against a network of its own.")] = 0.7,
     patches: Annotated[
         int | None, typer.Option(min=2, help="Clean patches of the similarity; else 20 a photograph, 800 at most.")
     ] = None,

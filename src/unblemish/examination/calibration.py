@@ -130,7 +130,7 @@ def conclude(
     misses = (said - values).abs()
     kinds = [observations[row].kind for row in rows]
     margin = {
-        kind: float(torch.quantile(misses[torch.tensor([k == kind for k in kinds])], COVERAGE))
+        kind: float(torch.quantile(misses[torch.tensor([k == kind for k in kinds])], COVERAGE, interpolation="higher"))
         for kind in dict.fromkeys(kinds)
     }
     signatures = {kind: _signature(observations, kind) for kind in diagnosis.kinds}
@@ -156,10 +156,10 @@ def _place(knowledge: Knowledge, kind: str) -> int:
 
 
 def _sure(sums: Tensor, truth: Tensor) -> float:
-    """The highest certainty, from 0.5 to 0.9, that gives up no more known damage than allowed."""
+    """The highest certainty that gives up no more known damage than allowed, but at least 0.5 and at most 0.9."""
     known = (truth > 0) & (truth < sums.shape[1] - 1)
     best = sums[known, 1:-1].amax(1)
-    return float(torch.quantile(best, KNOWN_GIVEN_UP).clamp(0.5, 0.9))
+    return float(torch.quantile(best, KNOWN_GIVEN_UP, interpolation="lower").clamp(0.5, 0.9))
 
 
 def _scores(sums: Tensor, truth: Tensor, sure: float) -> dict[str, float]:

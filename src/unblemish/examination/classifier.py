@@ -66,6 +66,20 @@ class Classifier:
         """`(N, D)` statistics to `(N, C)` regressed values: the members' mean."""
         return self.members(x).mean(0)
 
+    def require_outputs(self, count: int) -> None:
+        """Makes sure that tensors which came from a file fit together.
+
+        Raises:
+            ValueError: Shapes do not fit each other or `count` outputs, or a value is not finite.
+        """
+        members, size = len(self.inner), len(self.mean)
+        fits = self.inner.shape == (members, size, HIDDEN) and self.outer.shape == (members, HIDDEN, count)
+        if not fits or self.spread.shape != (size,):
+            raise ValueError("tensors do not fit the kinds")
+        finite = all(bool(value.isfinite().all()) for value in self.tensors("").values())
+        if not finite or not bool((self.spread > 0).all()):
+            raise ValueError("tensors are not finite")
+
     def tensors(self, prefix: str) -> dict[str, Tensor]:
         """For safetensors, under `prefix.`."""
         return {f"{prefix}.{name}": getattr(self, name) for name in _TENSORS}

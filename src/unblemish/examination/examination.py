@@ -88,5 +88,5 @@ class Examination:
 
     @property
     def confidence(self) -> float:
-        """Probability of the finding, 0..1."""
+        """Probability of the finding by the classifier, whatever the rule; 0..1."""
         return self.probabilities[self.group if self.verdict is Verdict.KNOWN else str(self.verdict)]

@@ -7,6 +7,7 @@ import time
 import torch
 from torch import Tensor
 
+from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.examination.calibration import decide
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.examination import Examination, Gain, Region, Verdict
@@ -35,7 +36,11 @@ class Examiner:
         features: The descriptor, with tap "trunk".
         knowledge: Calibrated with that descriptor.
 
+    Raises:
+        ExaminationError: The knowledge is of a descriptor of another width.
+
     Attributes:
+        rules: How a group can be chosen; the first is the default.
         groups: Names of the groups that it can choose.
         strangers: Degradations that were shown to it as examples of unknown damage.
         signatures: Generalised Gaussians of clean pictures and of each group.
@@ -44,6 +49,9 @@ class Examiner:
     rules = RULES
 
     def __init__(self, features: DeepRepresentation, knowledge: Knowledge) -> None:
+        seen = measure(features, torch.zeros(3, SIDE, SIDE))
+        if len(picture_vector(seen.moments, seen.tones)) != len(knowledge.picture.mean):
+            raise ExaminationError("the examiner's knowledge is of another descriptor: fetch the bundle again")
         self._features = features
         self._knowledge = knowledge
         self.groups = tuple(knowledge.settings.groups)
@@ -70,12 +78,19 @@ class Examiner:
 
     @torch.no_grad()
     def examine_tensor(self, x: Tensor, rule: str | None = None) -> Examination:
-        """`examine` for `(3, H, W)`; values outside [0, 1] are clamped, NaN counts as 0."""
+        """`examine` for `(3, H, W)`; values are rounded to 8 bit and clamped to [0, 1], NaN counts as 0.
+
+        Raises:
+            ExaminationError: There is no such rule, or no pixel.
+        """
         began = time.perf_counter()
-        rule = rule or RULES[0]
+        rule = RULES[0] if rule is None else rule
         if rule not in RULES:
             raise ExaminationError(f"there is no rule '{rule}': choose {' or '.join(RULES)}")
-        measured = measure(self._features, x.nan_to_num(0.0, 1.0, 0.0).clamp(0.0, 1.0).contiguous())
+        if x.ndim != 3 or len(x) != 3 or not x.numel():
+            raise ExaminationError(f"a picture has the shape (3, H, W), not {tuple(x.shape)}")
+        # 8 bit, since that is what the examiner was calibrated on: finer levels would look like damage of their own.
+        measured = measure(self._features, quantise_8bit(x.nan_to_num(0.0, 1.0, 0.0).clamp(0.0, 1.0)).contiguous())
         vector = picture_vector(measured.moments, measured.tones)[None]  # (1, D)
         kinds = self._knowledge.picture.probabilities(vector)[0]  # (C,)
         sums = self._knowledge.sums(kinds)

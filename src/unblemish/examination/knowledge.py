@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError, model_validator
 from torch import Tensor
 
 from unblemish.examination.classifier import Classifier
@@ -33,15 +33,18 @@ class Settings(BaseModel):
     kinds: tuple[str, ...] = Field(min_length=2)
     groups: dict[str, tuple[str, ...]] = Field(min_length=1)
     sure: float = Field(gt=0, lt=1)
-    margin: dict[str, float]
+    margin: dict[str, FiniteFloat]
     coverage: float = Field(ge=0, le=1)
     scores: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         members = [name for names in self.groups.values() for name in names]
-        if self.kinds[0] != CLEAN or len({*members}) < len(members) or not {*members} <= {*self.kinds[1:]}:
+        twice = len({*members}) < len(members) or len({*self.kinds}) < len(self.kinds)
+        if self.kinds[0] != CLEAN or twice or not {*members} <= {*self.kinds[1:]}:
             raise ValueError(f"kinds must start with '{CLEAN}' and hold each group's degradations, each in one group")
+        if not all(self.groups.values()) or {CLEAN, "unknown"} & {*self.groups}:
+            raise ValueError("groups need degradations, and names that are no verdicts")
         return self
 
 
@@ -98,6 +101,11 @@ class Knowledge:
                 kind: GeneralisedGaussian(alpha, sigma) for kind, (alpha, sigma) in zip(known.kinds, pairs, strict=True)
             }
             picture, region, gain = (Classifier.from_tensors(tensors, name) for name in ("picture", "region", "gain"))
-        except (KeyError, ValueError, ValidationError) as error:
+            for part, outputs in ((picture, len(known.kinds)), (region, len(known.kinds)), (gain, 1)):
+                part.require_outputs(outputs)
+            members = {name for names in known.groups.values() for name in names}
+            if not members <= {*known.margin} <= {*known.kinds}:
+                raise ValueError("margins do not fit the kinds")
+        except (KeyError, TypeError, ValueError, ValidationError) as error:
             raise ExaminationError(f"the examiner's knowledge is damaged ({error}); fetch the bundle again") from error
         return cls(known, picture, region, gain, signatures)

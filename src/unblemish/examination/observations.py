@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -48,7 +49,12 @@ class Observation:
     @property
     def fold(self) -> int:
         """Of cross-validation; the same for all specimens of a photograph."""
-        return hashlib.sha256(self.path.name.encode()).digest()[0] % MEMBERS
+        return fold_of(self.path)
+
+
+def fold_of(path: Path) -> int:
+    """The fold of a photograph: by its name, so that it stays the same in other company."""
+    return hashlib.sha256(path.name.encode()).digest()[0] % MEMBERS
 
 
 def observe(
@@ -64,7 +70,7 @@ def observe(
 
     Args:
         features: The descriptor, with tap "trunk".
-        paths: Clean photographs; unreadable ones are left out.
+        paths: Clean photographs; unreadable ones are left out, repeated ones count once.
         kinds: `CLEAN` and degradations of the catalogue.
         folder: Where measurements are kept; made if missing.
         seed: Of the specimens.
@@ -74,16 +80,19 @@ def observe(
         ExaminationError: No photograph can be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    paths = list(dict.fromkeys(paths))
     found: list[Observation] = []
     for number, path in enumerate(paths, 1):
-        key = json.dumps([VERSION, features.fingerprint, path.name, path.stat().st_size, list(kinds), seed])
-        stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
         try:
-            tensors = load(stored.read_bytes()) if stored.exists() else _measured(features, path, kinds, seed)
-        except PictureError:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            key = json.dumps([VERSION, features.fingerprint, path.name, content, list(kinds), seed])
+            stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
+            tensors = _kept(stored)
+            if tensors is None:
+                tensors = _measured(features, path, kinds, seed)
+                write_atomically(stored, save(tensors))
+        except (PictureError, FileNotFoundError):
             continue
-        if not stored.exists():
-            write_atomically(stored, save(tensors))
         found += [
             Observation(
                 path, kind, *(tensors[f"{kind}.{part}"] for part in ("moments", "tones", "signature", "errors"))
@@ -94,6 +103,14 @@ def observe(
     if not found:
         raise ExaminationError(f"none of {len(paths)} photographs can be read; give a folder of clean pictures")
     return found
+
+
+def _kept(stored: Path) -> dict[str, Tensor] | None:
+    """What was measured before; None where nothing was, or its file is damaged."""
+    try:
+        return load(stored.read_bytes())
+    except (FileNotFoundError, SafetensorError):
+        return None
 
 
 def _measured(features: DeepRepresentation, path: Path, kinds: Sequence[str], seed: int) -> dict[str, Tensor]:

@@ -49,7 +49,9 @@ def spread(height: int, width: int) -> PatchGrid:
     """At most about `LIMIT` patches that do not overlap, spread evenly over a picture of that size."""
     rows, columns = max(1, height // SIDE), max(1, width // SIDE)
     thinning = min(1.0, math.sqrt(LIMIT / (rows * columns)))
-    return PatchGrid(_starts(height, round(rows * thinning)), _starts(width, round(columns * thinning)))
+    counts = (min(LIMIT, round(count * thinning)) for count in (rows, columns))
+    tops, lefts = (_starts(side, count) for side, count in zip((height, width), counts, strict=True))
+    return PatchGrid(tops, lefts)
 
 
 def _starts(side: int, count: int) -> tuple[int, ...]:

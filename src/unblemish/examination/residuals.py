@@ -68,7 +68,7 @@ def describe(moments: Tensor) -> Tensor:
     energy = (noise + 1e-3).log()
     magnitude, count = brightness.unflatten(-1, (LEVELS, 2)).unbind(-1)
     whole = (noise[..., 1:2] + 0.1).log()
-    by_level = torch.where(count > 1e-3, ((magnitude + 1) / (3 * count + 1)).log() - whole, 0.0)
+    by_level = torch.where(count > 1e-3, ((magnitude + 1) / (count + 1)).log() - whole, 0.0)
     edges = phases.unflatten(-1, (2, BLOCK))
     mean = edges.mean(-1) + 1e-3
     return torch.cat(
@@ -93,7 +93,7 @@ def describe(moments: Tensor) -> Tensor:
 
 
 def _by_brightness(p: Tensor, magnitude: Tensor) -> list[Tensor]:
-    """For each bin of local brightness: mean over all pixels of the residual inside it, and of its indicator."""
+    """For each bin of local brightness: sum of the residual inside it, and number of its values."""
     base = F.avg_pool2d(p, 5, 1, 2)[..., 1:-1, 1:-1]
     shares = []
     for level in range(LEVELS):

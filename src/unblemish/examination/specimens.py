@@ -54,6 +54,7 @@ def specimens(path: Path, kinds: Sequence[str], seed: int) -> Iterator[Specimen]
     """
     clean = _view(path, seed)
     for kind in kinds:
+        # The picture's name stands first: specimens are to differ from what `evaluate` makes of the same pictures.
         generator = picture_generator(seed, path.name, kind)
         if kind == CLEAN:
             yield Specimen(kind, clean, _faintly_saved(clean, generator))

@@ -6,25 +6,25 @@ interrupted, or is asked for again, does only what is missing there.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from unblemish.degradations.catalogue import create as create_degradation
-from unblemish.evaluation.provenance import hardware, revision, write_result
+from unblemish.evaluation.provenance import hardware, revision
 from unblemish.examination.classifier import MEMBERS
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.knowledge import Knowledge
-from unblemish.examination.observations import Observation
-from unblemish.examination.specimens import CLEAN
+from unblemish.examination.observations import VERSION, fold_of
 from unblemish.files import write_atomically
-from unblemish.grouping.candidate import derive, fingerprint
+from unblemish.grouping.candidate import fingerprint
 from unblemish.grouping.problem import Group as Members
 from unblemish.grouping.problem import check_names
 from unblemish.grouping.trained_oracle import TrainedOracle
@@ -36,7 +36,7 @@ from unblemish.restoration.building_recipe import Plan
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
 from unblemish.restoration.bundle_storage import is_packed
-from unblemish.restoration.calibrating import Progress, calibrate
+from unblemish.restoration.calibrating import STRANGE, Progress, calibrate
 from unblemish.restoration.errors import BundleError
 from unblemish.restoration.examining import describer
 from unblemish.restoration.group_finding import Say, digest, find_groups, listing, read_result, similarity, titles
@@ -136,7 +136,7 @@ def build(plan: Plan, descriptor: Descriptor, output: Path, runs: Path, listener
     paths = find_pictures(plan.recipe.data.folder)
     shown = _shown(paths)
     runs.mkdir(parents=True, exist_ok=True)
-    training_set = _training_set(plan, len(paths))
+    training_set = _photographs(plan, len(paths)) + (f"; started from {plan.origin}" if plan.origin else "")
     networks: list[tuple[NetworkCard, dict[str, Tensor]]] = []
     for recipe in _recipes(plan, descriptor, paths, runs, listener):
         folder = runs / "networks" / f"{group_name(recipe.degradations.names)}-{fingerprint(recipe)}"
@@ -146,7 +146,7 @@ def build(plan: Plan, descriptor: Descriptor, output: Path, runs: Path, listener
         networks.append((card, shipped_weights(recipe, folder)))
     knowledge = _knowledge(plan, descriptor, networks, shown, runs / "calibration", listener)
     groups = [Group(name=card.name, degradations=card.treats, network=card.name) for card, _ in networks]
-    known = (_knowledge_card(plan, knowledge, _training_set(plan, len(shown))), knowledge.tensors())
+    known = (_knowledge_card(plan, knowledge, _photographs(plan, len(shown))), knowledge.tensors())
     bundle = Bundle.write(
         runs / "bundle", networks, groups=groups, examination=((descriptor.card, descriptor.weights), known)
     )
@@ -178,10 +178,9 @@ def _recipes(plan: Plan, descriptor: Descriptor, paths: Sequence[Path], runs: Pa
     listener.say(f"groups: {titles(groups)}")
     recipes = []
     for group in groups:
-        recipe = derive(plan.recipe, group, plan.recipe.steps)
-        network = recipe.network.model_copy(update={"start": oracle.folder(group) / FINAL})
-        update = {"network": network, "validation": plan.recipe.validation, "purpose": plan.recipe.purpose}
-        recipes.append(recipe.model_copy(update=update))
+        network = plan.recipe.network.model_copy(update={"start": oracle.folder(group) / FINAL})
+        degradations = plan.recipe.degradations.model_copy(update={"names": group})
+        recipes.append(plan.recipe.model_copy(update={"network": network, "degradations": degradations}))
     return recipes
 
 
@@ -192,8 +191,7 @@ def _shown(paths: Sequence[Path]) -> list[Path]:
         ExaminationError: They are too few.
     """
     shown = random.Random(0).sample(list(paths), min(PHOTOGRAPHS, len(paths)))
-    nothing = torch.empty(0)
-    folds = {Observation(path, CLEAN, nothing, nothing, nothing, nothing).fold for path in shown[:TREATED]}
+    folds = {fold_of(path) for path in shown[:TREATED]}
     if len(folds) < MEMBERS:
         raise ExaminationError(
             f"{len(paths)} photographs are too few to calibrate an examiner on; give some dozens, better hundreds"
@@ -212,10 +210,9 @@ def _knowledge(
     """What calibration teaches an examiner, or taught it before of the same inputs."""
     groups = {card.name: card.treats for card, _ in parts}
     networks = {card.name: build_network(plan.recipe, weights) for card, weights in parts}
-    digests = [digest(save(dict(weights)).hex()) for _, weights in parts]
-    inputs = digest(
-        [describer(descriptor.network, "cpu").fingerprint, list(groups.items()), digests, listing(paths), TREATED]
-    )
+    digests = [hashlib.sha256(save(dict(weights))).hexdigest() for _, weights in parts]
+    seeing = describer(descriptor.network, "cpu").fingerprint
+    inputs = digest([VERSION, seeing, list(groups.items()), digests, listing(paths), TREATED, STRANGE])
     tensors, settings = folder / "knowledge.safetensors", folder / "knowledge.json"
     if (stored := read_result(settings, inputs)) is not None:
         listener.say(f"calibration: read from {folder}")
@@ -233,7 +230,8 @@ def _knowledge(
     )
     settings.unlink(missing_ok=True)  # of other tensors; written last, it marks the calibration as finished
     write_atomically(tensors, save(knowledge.tensors()))
-    write_result(settings, {"inputs": inputs, "settings": knowledge.settings.model_dump(mode="json")})
+    stated = {"inputs": inputs, "settings": knowledge.settings.model_dump(mode="json")}
+    write_atomically(settings, json.dumps(stated, indent=2).encode())  # unsorted: the order of groups means something
     return knowledge
 
 
@@ -251,8 +249,6 @@ def _knowledge_card(plan: Plan, knowledge: Knowledge, training_set: str) -> Know
     )
 
 
-def _training_set(plan: Plan, count: int) -> str:
+def _photographs(plan: Plan, count: int) -> str:
     """Says what the photographs are, without where they lie."""
-    name = plan.recipe.data.folder.resolve().name
-    origin = f"; started from {plan.origin}" if plan.origin else ""
-    return f"{count} photographs of a folder '{name}', whose licence is not stated{origin}"
+    return f"{count} photographs of a folder '{plan.recipe.data.folder.resolve().name}', whose licence is not stated"

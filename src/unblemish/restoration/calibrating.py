@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 from unblemish.examination.calibration import conclude, diagnose, likely_groups
+from unblemish.examination.errors import ExaminationError
 from unblemish.examination.knowledge import Knowledge
 from unblemish.examination.observations import observe
 from unblemish.examination.specimens import CLEAN
@@ -45,11 +47,13 @@ def calibrate(
         on_progress: Told of progress.
 
     Raises:
-        ExaminationError: The photographs cannot be read, or are too few.
+        ExaminationError: A group has no network; or the photographs cannot be read, or are too few.
     """
+    if {*networks} != {*groups}:
+        raise ExaminationError(f"each group needs a network of its name: {', '.join(groups)}")
     known = [name for members in groups.values() for name in members]
     kinds = (CLEAN, *known, *(name for name in STRANGE if name not in known))
-    features = describer(descriptor, "cpu")
+    features = describer(deepcopy(descriptor), "cpu")
     observations = observe(
         features,
         photographs,
@@ -62,7 +66,7 @@ def calibrate(
     gains = measure_gains(
         observations,
         likely_groups(diagnosis, groups),
-        {group: Treatment(network.eval(), group, device="cpu") for group, network in networks.items()},
+        {group: Treatment(deepcopy(network).eval(), group, device="cpu") for group, network in networks.items()},
         folder / "gains",
         pictures=pictures_for_gains,
         seed=seed,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
-from unblemish.examination.observations import Observation
+from unblemish.examination.observations import VERSION, Observation
 from unblemish.examination.specimens import CLEAN, specimens
 from unblemish.files import write_atomically
 from unblemish.restoration.treatment import Treatment
@@ -18,6 +18,9 @@ from unblemish.restoration.treatment import Treatment
 CEILING = 15.0
 """Decibels at which gains are cut on either side: impulses are sometimes removed almost without a trace, and an
 average should not hang on them."""
+
+MOST = 60.0
+"""PSNR in decibels above which pictures count as equal."""
 
 
 def measure_gains(
@@ -46,6 +49,7 @@ def measure_gains(
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = list(zip(observations, groups, strict=True))
+    pictures = min(pictures, len({one.path for one in observations}))
     gains: list[float | None] = []
     for number, (path, several) in enumerate(groupby(rows, key=lambda row: row[0].path)):
         chosen = {one.kind: group for one, group in several}
@@ -62,7 +66,8 @@ def _gains(
 ) -> list[float | None]:
     """Of one photograph, in the order of `groups`."""
     named = [(kind, treatments[group].fingerprint) for kind, group in groups.items()]
-    key = hashlib.sha256(json.dumps([path.name, path.stat().st_size, named, seed]).encode()).hexdigest()
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    key = hashlib.sha256(json.dumps([VERSION, path.name, content, named, seed]).encode()).hexdigest()
     stored = folder / f"{key[:24]}.json"
     if stored.exists():
         return json.loads(stored.read_text(encoding="utf-8"))
@@ -74,7 +79,7 @@ def _gains(
         prepare = preset("rgb").prepare
         treated = treatments[groups[specimen.kind]].restore_tensor(specimen.damaged[None])
         clean = prepare(specimen.clean[None])
-        before, after = (float(psnr(prepare(x), clean)) for x in (specimen.damaged[None], treated))
+        before, after = (min(MOST, float(psnr(prepare(x), clean))) for x in (specimen.damaged[None], treated))
         found.append(round(max(-CEILING, min(CEILING, after - before)), 4))
     write_atomically(stored, json.dumps(found).encode())
     return found

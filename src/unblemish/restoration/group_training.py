@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -88,10 +88,10 @@ def shipped_weights(recipe: Recipe, folder: Path) -> dict[str, Tensor]:
     return {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
 
 
-def build_network(recipe: Recipe, weights: dict[str, Tensor]) -> Network:
+def build_network(recipe: Recipe, weights: Mapping[str, Tensor]) -> Network:
     """A network that restores as that of the bundle will: float32, of `shipped_weights`, in evaluation mode."""
     network = _network(recipe)
-    network.load_state_dict(weights)
+    network.load_state_dict(dict(weights))
     return network.eval()
 
 

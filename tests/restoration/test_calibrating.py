@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unblemish.examination import classifier, observations
+from unblemish.examination.errors import ExaminationError
+from unblemish.examination.examiner import Examiner
+from unblemish.networks.srresnet import srresnet_x4_compact
+from unblemish.pictures.picture import Picture
+from unblemish.pictures.writing import write
+from unblemish.restoration import calibrating, gains
+from unblemish.restoration.calibrating import calibrate
+from unblemish.restoration.examining import describer
+
+GROUPS = {"noise": ("gaussian_noise",), "dots": ("salt_and_pepper",)}
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch):
+    monkeypatch.setattr(classifier, "STEPS", 60)
+    monkeypatch.setattr(calibrating, "STRANGE", ("darkness", "gaussian_noise"))
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> list[Path]:
+    draw = np.random.default_rng(0)
+    paths = []
+    for number in range(10):
+        coarse = draw.integers(30, 226, (9, 9, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        paths.append(tmp_path / f"{number}.png")
+        write(Picture(coarse, "png"), paths[-1])
+    return paths
+
+
+@pytest.fixture
+def descriptor():
+    torch.manual_seed(0)
+    return srresnet_x4_compact(blocks=1, width=4)
+
+
+def test_from_photographs_to_an_examiner_and_on_after_an_interruption(
+    photographs, descriptor, identity, tmp_path, monkeypatch
+) -> None:
+    told = []
+    networks = {name: identity() for name in GROUPS}
+
+    def run(on_progress=lambda what, done, total: told.append((what, done, total))):
+        return calibrate(
+            descriptor, GROUPS, networks, photographs, tmp_path / "kept", pictures_for_gains=10, on_progress=on_progress
+        )
+
+    knowledge = run()
+    assert knowledge.settings.kinds == ("clean", "gaussian_noise", "salt_and_pepper", "darkness")
+    assert knowledge.settings.groups == GROUPS
+    assert {*knowledge.settings.margin} == {"gaussian_noise", "salt_and_pepper", "darkness"}
+    assert told == [("measuring photographs", k, 10) for k in range(1, 11)] + [
+        ("treating photographs", k, 10) for k in range(1, 11)
+    ]
+    found = Examiner(describer(descriptor, "cpu"), knowledge).examine_tensor(torch.rand(3, 64, 64))
+    assert found.gain.expected == pytest.approx(0, abs=1)  # nothing was ever gained
+
+    def refuse(*_):
+        raise AssertionError("done again")
+
+    monkeypatch.setattr(observations, "measure", refuse)
+    monkeypatch.setattr(gains, "specimens", refuse)
+    again = run()
+    assert again.settings == knowledge.settings
+    for name, value in knowledge.tensors().items():
+        assert torch.equal(again.tensors()[name], value)
+
+
+def test_too_few_photographs(photographs, descriptor, identity, tmp_path) -> None:
+    networks = {name: identity() for name in GROUPS}
+    with pytest.raises(ExaminationError, match="too few photographs to calibrate on"):
+        calibrate(descriptor, GROUPS, networks, photographs[:2], tmp_path / "kept")
+    with pytest.raises(ExaminationError, match="too few gains to calibrate on"):
+        calibrate(descriptor, GROUPS, networks, photographs, tmp_path / "kept", pictures_for_gains=1)
+    with pytest.raises(ExaminationError, match="none of 0 photographs can be read"):
+        calibrate(descriptor, GROUPS, networks, [], tmp_path / "kept")
+
+
+def test_the_descriptor_must_be_one(photographs, identity, tmp_path) -> None:
+    with pytest.raises(ExaminationError, match="a Identity cannot describe damage: give an srresnet_x4 network"):
+        calibrate(identity(), GROUPS, {name: identity() for name in GROUPS}, photographs, tmp_path / "kept")
