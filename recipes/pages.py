@@ -32,7 +32,7 @@ from unblemish.evaluation.tables import to_markdown
 from unblemish.pictures.reading import read
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import KnowledgeEntry, NetworkEntry
-from unblemish.restoration.restorer import BY_EXAMINATION, Restorer
+from unblemish.restoration.restorer import Restorer
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD, RESULTS, README = ROOT / "docs/model_card.md", ROOT / "docs/results.md", ROOT / "README.md"
@@ -49,7 +49,7 @@ def write_scores(result: Path) -> None:
     table = ScoreTable.from_dict(content["table"])
     CARD.write_text(model_card(Bundle.load(), table, content["provenance"]), encoding="utf-8")
     write_table(result, "default bundle")
-    replace_block(README, "summary", summary(table, BY_EXAMINATION))
+    replace_block(README, "summary", summary(table, next(name for name in table.methods if name != INPUT)))
 
 
 def write_table(result: Path, block: str) -> None:
@@ -150,8 +150,8 @@ def model_card(bundle: Bundle, table: ScoreTable, provenance: dict[str, Any]) ->
         [
             "# Model card: the default bundle",
             "",
-            f"{len(bundle.manifest.parts)} parts, {bundle.total_bytes / 1e6:.1f} MB. `unblemish bundle show` prints every",
-            "part with its checksum, training and scores; `results/training_*.json` are the records of the trainings.",
+            f"{len(bundle.manifest.parts)} parts, {bundle.total_bytes / 1e6:.1f} MB. `unblemish bundle show` prints",
+            "each with its checksum, training and scores; `results/training_*.json` are the records of the trainings.",
             "",
             "| part | purpose | architecture | steps | trained on | recipe |",
             "| --- | --- | --- | ---: | --- | --- |",

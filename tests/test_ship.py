@@ -17,25 +17,41 @@ pytest.importorskip("skimage")
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ship", ROOT / "recipes/ship.py")
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"recipes/{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = loaded("ship")
     monkeypatch.setattr(module, "BUNDLE", tmp_path / "bundle")
-    for name, block in (("RESULTS", "default bundle"), ("README", "summary")):
+    monkeypatch.setattr(module, "RECORDS", tmp_path)
+    return module
+
+
+@pytest.fixture
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = loaded("pages")
+    monkeypatch.setenv("UNBLEMISH_BUNDLE", str(tmp_path / "bundle"))
+    for name, blocks in (
+        ("RESULTS", ["default bundle"]),
+        ("README", ["summary"]),
+        ("EXAMINATION", ["figures", "rules"]),
+    ):
         page = tmp_path / f"{name}.md"
-        page.write_text(f"before\n<!-- {block} -->\nold\n<!-- end of {block} -->\nafter\n")
+        page.write_text("before\n" + "".join(f"<!-- {b} -->\nold\n<!-- end of {b} -->\n" for b in blocks) + "after\n")
         monkeypatch.setattr(module, name, page)
     monkeypatch.setattr(module, "CARD", tmp_path / "card.md")
-    monkeypatch.setattr(module, "TRAINING", tmp_path / "training.json")
     monkeypatch.setattr(module, "PICTURE", tmp_path / "images/picture.jpg")
     return module
 
 
-def test_a_run_becomes_a_bundle_with_scores_and_pages(ship: ModuleType, tmp_path: Path) -> None:
+def test_a_run_becomes_a_bundle_with_pages(ship: ModuleType, pages: ModuleType, tmp_path: Path) -> None:
     run, result = tmp_path / "run", tmp_path / "result.json"
     options = "steps=2 data.patch=32 batch=2 validation.pictures=2 validation.crop=48 validation.every=2"
     network = 'network.options={"width": 4, "levels": 1, "blocks": 1, "middle": 1}'
@@ -43,39 +59,58 @@ def test_a_run_becomes_a_bundle_with_scores_and_pages(ship: ModuleType, tmp_path
     command = ["train", recipe, f"data.folder={ROOT / 'examples'}", *options.split(), network, "optimiser.warmup=1"]
     trained = CliRunner().invoke(app, [*command, "-o", str(run)], catch_exceptions=False)
     assert trained.exit_code == 0, trained.output
-    ship.ship_weights(run, "tiny", "a test", "recipes/mix_nafnet_compact.yaml")
+    ship.ship_network(run, "tiny", "a test", "recipes/mix_nafnet_compact.yaml")
     entry = Bundle.load(tmp_path / "bundle").entry("tiny")
     assert (entry.architecture, entry.steps) == ("nafnet_compact", 2)
     assert entry.recipe == "recipes/mix_nafnet_compact.yaml"
     assert "jpeg" in entry.treats
     weights = (tmp_path / "bundle" / entry.file).read_bytes()
     assert entry.tile_margin is not None
-    assert json.loads((tmp_path / "training.json").read_text())["validations"][-1]["step"] == 2
+    assert json.loads((tmp_path / "training_tiny.json").read_text())["validations"][-1]["step"] == 2
     command = ["evaluate", str(ROOT / "examples"), "--with", "jpeg", "--with", "gaussian_noise", "--with", "clean"]
     more = ["--limit", "2", "--metric", "psnr", "--bundle", str(tmp_path / "bundle"), "-o", str(result)]
     scored = CliRunner().invoke(app, [*command, *more], catch_exceptions=False)
     assert scored.exit_code == 0, scored.output
-    ship.ship_scores(result)
+    pages.write_scores(result)
     found = json.loads(result.read_text())["table"]["scores"]
     jpeg = next(s["mean"] for s in found if (s["case_set"], s["method"]) == ("jpeg", "tiny"))
-    scored_bundle = Bundle.load(tmp_path / "bundle")
-    assert scored_bundle.entry().scores["psnr/jpeg"] == pytest.approx(jpeg, abs=1e-3)
-    assert scored_bundle.blob(scored_bundle.entry()) == weights
     ship.measure_margin = lambda *_: 8  # what it measures was seen above, and it takes long
-    ship.ship_weights(run, "another", "a test", "recipes/mix_nafnet_compact.yaml")
-    assert Bundle.load(tmp_path / "bundle").names == ("tiny", "another")
+    ship.ship_network(run, "another", "a test", "recipes/mix_nafnet_compact.yaml")
+    whole = Bundle.load(tmp_path / "bundle")
+    assert whole.names == ("tiny", "another")
+    assert whole.blob(whole.entry("tiny")) == weights
     for page in ("RESULTS.md", "README.md"):
         text = (tmp_path / page).read_text()
         assert text.startswith("before\n<!--")
         assert text.endswith("after\n")
         assert "old" not in text
     assert f"{jpeg:.2f}" in (tmp_path / "card.md").read_text()
-    ship.ship_pictures()
+    pages.write_pictures()
     assert (tmp_path / "images/picture.jpg").exists()
 
 
-def test_a_page_without_the_block_is_named(ship: ModuleType, tmp_path: Path) -> None:
+def test_a_page_without_the_block_is_named(pages: ModuleType, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing")
     with pytest.raises(SystemExit, match="has no block"):
-        ship.replace_block(page, "summary", "text")
+        pages.replace_block(page, "summary", "text")
+
+
+def test_a_trial_becomes_tables(pages: ModuleType, tmp_path: Path) -> None:
+    record = {"command": "c", "revision": None, "seeds": [0], "seconds": 1.0, "hardware": {"cores": 2, "cpu": "x"}}
+    confusion = {"jpeg": {"clean": 1, "coding": 9, "unknown": 0}}
+    trial = {"figures": {"harmed": 0.0125}, "confusion": {"statistics": confusion}}
+    shares = {"known_right_group": 0.9, "clean_called_clean": 1.0, "unknown_noticed": 0.8, "unknown_treated": 0.1}
+    rules = {"one": {**shares, "confusion": {}}, "never saw haze": {"confusion": {"haze": {"clean": 7, "coding": 0}}}}
+    for name, content in (("trial", {"trial": trial}), ("rules", {"rules": rules})):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**content, "provenance": record}))
+    pages.write_examination(tmp_path / "trial.json", tmp_path / "rules.json")
+    text = (tmp_path / "EXAMINATION.md").read_text()
+    for expected in (
+        "| harmed | 0.0125 |",
+        "| jpeg | 1 | 9 |  |",
+        "| one | 90.0% | 100.0% | 80.0% | 10.0% |",
+        "7 clean",
+    ):
+        assert expected in text
+    assert "old" not in text

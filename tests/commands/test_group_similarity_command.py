@@ -81,7 +81,6 @@ def test_sift_of_the_fifteen(call, photos: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--features", "full"], "no descriptor is given; name the weights of an srresnet_x4 "),
         (["--features", "full"], "srresnet_x4 that was trained"),
         (["--features", "vgg16"], "set UNBLEMISH_VGG16"),
         (["--features", "sift", "--degradations", "jpeg,jepg"], "did you mean jpeg?"),

@@ -147,7 +147,8 @@ def _draw_distances(axes: Axes, found: Examination, names: Sequence[str], colour
         if name in found.distances:
             value = found.distances[name]
             axes.barh(place, value, color=colours[name], height=0.62)
-            axes.text(value + 0.06, place, f"{value:.2f}", va="center", fontsize=10, color=_INK)
+            label = axes.text(value + 0.06, place, f"{value:.2f}", va="center", fontsize=10, color=_INK)
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # over the line of refusal
     axes.axvline(REFUSAL, color=_INK, linestyle=(0, (4, 3)), linewidth=1.2)
     axes.text(REFUSAL, -0.75, "out of domain", ha="center", va="bottom", fontsize=9, color=_INK)
     axes.set_xlim(0, max(REFUSAL, *found.distances.values()) * 1.18)
