@@ -57,10 +57,12 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/guide.md", "docs/examination.md"])
 def test_every_command_of_the_page_runs(document: str, desk: Path) -> None:
-    found = [command for command in commands(document) if not command.startswith("make ")]
-    assert len(found) > 8
+    # Building a bundle takes hundreds of trainings' steps; its own tests run the tutorial at tiny size.
+    skipped = ("make ", "unblemish group build", "unblemish restore photo.jpg --bundle my.bundle")
+    found = [command for command in commands(document) if not command.startswith(skipped)]
+    assert len(found) > 2
     for command in found:
         if " train " in command:
             command = command.replace("steps=20000", f"steps=2 {TINY}")

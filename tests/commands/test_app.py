@@ -23,8 +23,8 @@ ALL = dict(commands(typer.main.get_command(module.app)))
 
 
 def test_the_verbs() -> None:
-    assert {"restore", "degrade", "train", "evaluate", "export", "check-data"} <= set(ALL)
-    assert {"bundle show", "bundle verify", "bundle pack"} <= set(ALL)
+    assert {"examine", "restore", "degrade", "train", "evaluate", "export", "check-data"} <= set(ALL)
+    assert {"bundle show", "bundle verify", "bundle measure", "bundle pack", "group search", "group build"} <= set(ALL)
     assert any(name.startswith("bench ") for name in ALL)
 
 

@@ -43,6 +43,7 @@ class Region:
         side: Height and width in pixels; may reach beyond pictures that are smaller.
         damage: Probability that it is damaged, 0..1.
         finding: The most probable of "clean", the groups, and "unknown".
+        treatable: Probability of the damage that the picture's group treats, 0..1.
     """
 
     top: int
@@ -50,6 +51,7 @@ class Region:
     side: int
     damage: float
     finding: str
+    treatable: float
 
 
 @dataclass(frozen=True, slots=True)

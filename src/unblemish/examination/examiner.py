@@ -115,7 +115,7 @@ class Examiner:
             degradations=self._degradations(kinds),
             signature=measured.signature,
             gain=self._gain(vector, verdict, group, kinds),
-            regions=self._regions(measured),
+            regions=self._regions(measured, group),
             rule=rule,
             seconds=time.perf_counter() - began,
         )
@@ -138,7 +138,7 @@ class Examiner:
         expected, margin = float(self._knowledge.gain.values(vector)), settings.margin[probable]
         return Gain(expected, expected - margin, expected + margin, settings.coverage)
 
-    def _regions(self, measured: Measurement) -> tuple[tuple[Region, ...], ...]:
+    def _regions(self, measured: Measurement, group: str) -> tuple[tuple[Region, ...], ...]:
         grid = measured.grid
         sums = self._knowledge.sums(self._knowledge.region.probabilities(local_vectors(measured.moments)))
         names = (CLEAN, *self.groups, UNKNOWN)
@@ -147,7 +147,14 @@ class Examiner:
             values = sums[row * len(grid.lefts) : (row + 1) * len(grid.lefts)]
             rows.append(
                 tuple(
-                    Region(top, left, SIDE, 1 - float(value[0]), names[int(value.argmax())])
+                    Region(
+                        top,
+                        left,
+                        SIDE,
+                        1 - float(value[0]),
+                        names[int(value.argmax())],
+                        float(value[names.index(group)]),
+                    )
                     for left, value in zip(grid.lefts, values, strict=True)
                 )
             )

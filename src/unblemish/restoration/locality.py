@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unblemish.examination.examination import Region
 
 SOUND = 0.1
-"""Probability of damage below which a region counts as sound."""
+"""Probability of the damage that is to be treated below which a region counts as sound."""
 
 LEAST_SHARE = 0.2
 """Share of regions, sound like all their neighbours, from which on damage counts as local."""
@@ -33,7 +33,7 @@ def damage_mask(regions: Sequence[Sequence[Region]], height: int, width: int) ->
         `(height, width)`; None where damage is all over or nowhere, or fewer than three rows or columns of squares
         were examined.
     """
-    damage = torch.tensor([[region.damage for region in row] for row in regions])  # (rows, columns)
+    damage = torch.tensor([[region.treatable for region in row] for row in regions])  # (rows, columns)
     if min(damage.shape) < 3:
         return None
     worst = F.max_pool2d(damage[None, None], 3, stride=1, padding=1)  # (1, 1, rows, columns)

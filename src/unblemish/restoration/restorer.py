@@ -207,10 +207,9 @@ def _with_note(picture: Picture, note: str) -> Picture:
 def _left_alone(found: Examination) -> str:
     if found.verdict is Verdict.CLEAN:
         return f"clean ({found.confidence:.0%} sure): left exactly as it is"
-    return (
-        f"damage that the bundle does not know ({found.confidence:.0%} sure): left exactly as it is; --force treats "
-        f"it as {found.group}"
-    )
+    likeliest = f"{found.group} ({found.probabilities[found.group]:.0%})"
+    what = "that the bundle does not know" if found.confidence >= 0.5 else "that cannot be told surely"
+    return f"damage {what}, likeliest {likeliest}: left exactly as it is; --force treats it as {found.group}"
 
 
 def _treated(found: Examination) -> str:
