@@ -49,7 +49,7 @@ class FakeExaminer:
             degradations={"gaussian_noise": 0.8, "poisson_noise": 0.2},
             signature=GeneralisedGaussian(1.2, 2.5),
             gain=Gain(8.1, 6.9, 9.4, 0.9) if damaged else Gain(0.0, 0.0, 0.0, 1.0),
-            regions=((Region(0, 0, 64, 0.9 if damaged else 0.1, "noise" if damaged else "clean"),),),
+            regions=((Region(0, 0, 64, 0.9 if damaged else 0.1, "noise" if damaged else "clean", 0.5),),),
             rule=rule or RULES[0],
             seconds=0.25,
         )

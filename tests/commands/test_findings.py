@@ -16,7 +16,8 @@ def regions(*rows: str) -> tuple[tuple[Region, ...], ...]:
     names = {".": "clean", "n": "noise", "b": "blur", "u": "unknown", "c": "clean"}
     return tuple(
         tuple(
-            Region(64 * top, 64 * left, 64, 0.02 if sign == "." else 0.9, names[sign]) for left, sign in enumerate(row)
+            Region(64 * top, 64 * left, 64, 0.02 if sign == "." else 0.9, names[sign], 0.9)
+            for left, sign in enumerate(row)
         )
         for top, row in enumerate(rows)
     )
@@ -65,7 +66,7 @@ def test_local_damage_is_drawn(found: Examination) -> None:
 
 def test_every_group_has_a_sign_of_its_own(found: Examination) -> None:
     names = ("blur", "bands", "b", "b2", "unbroken")
-    row = tuple(Region(0, 64 * place, 64, 0.9, name) for place, name in enumerate(names))
+    row = tuple(Region(0, 64 * place, 64, 0.9, name, 0.9) for place, name in enumerate(names))
     drawn, legend = findings.region_map((row,))
     assert drawn.split() == ["B", "A", "C", "2", "U"]
     assert legend == "B blur, A bands, C b, 2 b2, U unbroken"
@@ -86,7 +87,7 @@ def test_where_the_damage_sits(rows: tuple[str, ...], where: str) -> None:
 
 
 def test_regions_that_hardly_differ_are_not_told_apart() -> None:
-    row = tuple(Region(0, 0, 64, damage, "noise") for damage in (0.45, 0.48, 0.55, 0.6))
+    row = tuple(Region(0, 0, 64, damage, "noise", damage) for damage in (0.45, 0.48, 0.55, 0.6))
     assert findings.whereabouts((row,)) == "all over"
 
 
@@ -128,7 +129,14 @@ def test_json_keeps_every_number(found: Examination) -> None:
     assert stored["where"] == "all over"
     assert stored["signature"] == {"alpha": 1.25, "sigma": 0.7}
     assert stored["gain"] == {"expected": 8.12, "low": 6.9, "high": 9.4, "coverage": 0.9}
-    assert stored["regions"][1][0] == {"top": 64, "left": 0, "side": 64, "damage": 0.9, "finding": "noise"}
+    assert stored["regions"][1][0] == {
+        "top": 64,
+        "left": 0,
+        "side": 64,
+        "damage": 0.9,
+        "finding": "noise",
+        "treatable": 0.9,
+    }
     for name in ("group", "probabilities", "distances", "degradations", "rule", "seconds"):
         assert stored[name] == getattr(found, name)
 

@@ -32,7 +32,7 @@ def found() -> Examination:
         degradations={"gaussian_noise": 0.9, "poisson_noise": 0.1},
         signature=GeneralisedGaussian(1.2, 1.7),
         gain=Gain(8.1, 6.9, 9.4, 0.9),
-        regions=((Region(0, 0, 64, 0.05, "clean"), Region(0, 32, 64, 0.95, "noise")),),
+        regions=((Region(0, 0, 64, 0.05, "clean", 0.05), Region(0, 32, 64, 0.95, "noise", 0.95)),),
         rule="statistics",
         seconds=0.4,
     )
@@ -98,7 +98,7 @@ def test_names_are_drawn_as_they_are(tmp_path: Path, found: Examination, picture
         group="$\\nosuch$",
         probabilities={"clean": 0.1, "$\\nosuch$": 0.9, "unknown": 0.0},
         distances={"clean": 4.2, "$\\nosuch$": 2.1},
-        regions=((Region(0, 0, 64, 0.9, "$\\nosuch$"),),),
+        regions=((Region(0, 0, 64, 0.9, "$\\nosuch$", 0.9),),),
     )
     signatures = {"clean": SIGNATURES["clean"], "$\\nosuch$": SIGNATURES["noise"]}
     save_plot(picture, odd, signatures, tmp_path / "a.png", f"写真 $x_{{$ {'long' * 50}.png")

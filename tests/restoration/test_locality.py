@@ -11,7 +11,10 @@ SIDE = 64
 
 def regions(damage: np.ndarray) -> list[list[Region]]:
     return [
-        [Region(row * SIDE, column * SIDE, SIDE, float(value), "noise") for column, value in enumerate(values)]
+        [
+            Region(row * SIDE, column * SIDE, SIDE, float(value), "noise", float(value))
+            for column, value in enumerate(values)
+        ]
         for row, values in enumerate(damage)
     ]
 

@@ -27,8 +27,9 @@ def card(name, **changes):
 
 
 def found(verdict, group="noise", damage=1.0):
+    levels = [damage if column < 2 or damage == 1 else 0.0 for column in range(6)]
     regions = tuple(
-        tuple(Region(64 * row, 64 * column, 64, damage if column < 2 else 0.0, "noise") for column in range(6))
+        tuple(Region(64 * row, 64 * column, 64, level, "noise", level) for column, level in enumerate(levels))
         for row in range(6)
     )
     return Examination(
@@ -39,9 +40,7 @@ def found(verdict, group="noise", damage=1.0):
         degradations={"gaussian_noise": 1.0},
         signature=GeneralisedGaussian(1.0, 1.0),
         gain=Gain(3.0, 1.0, 5.0, 0.9),
-        regions=regions
-        if damage < 1
-        else tuple(tuple(Region(0, 0, 64, 1.0, "noise") for _ in range(6)) for _ in range(6)),
+        regions=regions,
         rule="statistics",
         seconds=0.1,
     )
