@@ -5,12 +5,15 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py scores results/default_bundle.json
     unblemish bundle measure CLEAN_PHOTOS -o results/examination.json
     python recipes/pages.py examination results/examination.json results/examination_rules.json
+    unblemish group similarity PHOTOS -o results/similarity.json --plot docs/images/similarity.png
+    python recipes/pages.py similarity results/similarity.json
     python recipes/pages.py table results/classical.json "classical tools"
     python recipes/pages.py pictures
 
 `scores` writes the model card, the first table of `docs/results.md` and the README's sentence; `examination` the
-confusion matrix and the figures of `docs/examination.md`; `table` another table into `docs/results.md`; `pictures` the
-README's picture and the contact sheets of `docs/results.md`.
+confusion matrix and the figures of `docs/examination.md`; `similarity` what `docs/grouping.md` says of the descriptor;
+`table` another table into `docs/results.md`; `pictures` the README's picture and the contact sheets of
+`docs/results.md`.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from unblemish.restoration.restorer import Restorer
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD, RESULTS, README = ROOT / "docs/model_card.md", ROOT / "docs/results.md", ROOT / "README.md"
+GROUPING = ROOT / "docs/grouping.md"
 EXAMINATION = ROOT / "docs/examination.md"
 PICTURE = ROOT / "docs/images/before_after.jpg"
 SIDE, GAP = 240, 6
@@ -96,6 +100,23 @@ def write_examination(trial: Path, rules: Path) -> None:
     ]
     text = "\n".join([*lines, *rows, "", *alone])
     replace_block(EXAMINATION, "rules", text + "\n" + provenance_line(rules, compared["provenance"]))
+
+
+def write_similarity(result: Path) -> None:
+    """The paper's statements held against the similarity matrix, and what it took."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    found = [
+        f"- {'agrees' if finding['agrees'] else '**differs**'}: {finding['statement']} {finding['numbers']}"
+        for finding in content["paper"]
+    ]
+    seconds = [signature["seconds"] for signature in content["signatures"]]
+    protocol = content["protocol"]
+    taken = (
+        f"{protocol['patches']} patches, {protocol['components']} components; a signature takes "
+        f"{np.median(seconds):.1f} s (median; {min(seconds):.1f} to {max(seconds):.1f} s)."
+    )
+    text = "\n".join(["Held against the paper:", "", *found, "", taken]) + "\n"
+    replace_block(GROUPING, "similarity", text + provenance_line(result, content["provenance"]))
 
 
 def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
@@ -211,6 +232,8 @@ def main() -> None:
     examination = steps.add_parser("examination")
     examination.add_argument("trial", type=Path)
     examination.add_argument("rules", type=Path)
+    similarity = steps.add_parser("similarity")
+    similarity.add_argument("result", type=Path)
     table = steps.add_parser("table")
     table.add_argument("result", type=Path)
     table.add_argument("block", help="the block of docs/results.md that it replaces")
@@ -220,6 +243,8 @@ def main() -> None:
         write_scores(arguments.result)
     elif arguments.step == "examination":
         write_examination(arguments.trial, arguments.rules)
+    elif arguments.step == "similarity":
+        write_similarity(arguments.result)
     elif arguments.step == "table":
         write_table(arguments.result, arguments.block)
     else:
