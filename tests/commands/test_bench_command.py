@@ -133,3 +133,12 @@ def test_tiles(call, bundle: str, tmp_path: Path) -> None:
     assert stored["networks"]["one"]["time"]["tiles"] == 1
     assert [row["side"] for row in stored["networks"]["one"]["speeds"]] == [192, 256]
     assert stored["networks"]["one"]["memory"]["size"] == [300, 300]
+
+
+def test_examination_is_timed(call, tmp_path: Path) -> None:
+    status, out, err = call("examine", "--size", "96", "--repeats", "2", "-o", str(tmp_path / "out.json"))
+    assert status == 0, err
+    assert out.startswith("96 x 96 pixels: ")
+    stored = json.loads((tmp_path / "out.json").read_text())
+    assert len(stored["seconds"]) == 2
+    assert min(stored["seconds"]) <= stored["median"] <= max(stored["seconds"])

@@ -89,6 +89,29 @@ def degradations(
     _write(output, facts, 0, started)
 
 
+@app.command("examine")
+def examine(
+    bundle: BundleOption = None,
+    size: Annotated[int, typer.Option(min=16, help="Side of the picture in pixels.")] = 1024,
+    repeats: RepeatsOption = 7,
+    pictures: PicturesOption = None,
+    damage: DamageOption = None,
+    seed: Annotated[int, typer.Option(help="Of the damage.")] = 0,
+    output: OutputOption = None,
+) -> None:
+    """Time the examination of one picture."""
+    from statistics import median
+
+    from unblemish.restoration.examining import load_examiner
+
+    started = time.monotonic()
+    examiner = load_examiner(bundle, "cpu")
+    x = _picture(size, pictures, damage, seed).damaged[0]  # (3, H, W)
+    seconds = [examiner.examine_tensor(x).seconds for _ in range(repeats + 1)][1:]  # the first one warms up
+    typer.echo(f"{x.shape[2]} x {x.shape[1]} pixels: {median(seconds):.2f} s, median of {repeats}")
+    _write(output, {"size": [*x.shape[1:]], "seconds": seconds, "median": median(seconds)}, seed, started)
+
+
 @app.command("tiles")
 def tiles(
     bundle: BundleOption = None,
