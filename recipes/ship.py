@@ -146,10 +146,14 @@ def halved(network: Network) -> dict[str, torch.Tensor]:
 
 
 def without_places(record: dict[str, Any]) -> dict[str, Any]:
-    """A run's record with the folder of its photographs by its last two names: where it lies is nobody's business."""
+    """A run's record with the folder of its photographs by its last two names, and without the checkout's own path.
+
+    Where things lie on the machine of a training is nobody's business.
+    """
     folder = Path(record["recipe"]["data"]["folder"])
     label = "/".join(folder.parts[-2:])
-    return json.loads(json.dumps(record).replace(json.dumps(str(folder))[1:-1], label))
+    text = json.dumps(record).replace(json.dumps(str(folder))[1:-1], label)
+    return json.loads(text.replace(json.dumps(f"{ROOT}/")[1:-1], ""))
 
 
 def validations(run: Path) -> list[dict[str, Any]]:
