@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from unblemish.examination.classifier import Classifier
+from unblemish.examination.classifier import HIDDEN, Classifier
 from unblemish.examination.generalised_gaussian import GeneralisedGaussian
 from unblemish.examination.knowledge import Knowledge, Settings
 from unblemish.networks.catalogue import create
@@ -31,18 +31,22 @@ def network(name: str = "mix", architecture: str = "srresnet", weights: str = ""
 
 def knowledge(*degradations: str) -> Any:
     kinds = ("clean", *degradations)
-    classifier = Classifier(
-        mean=torch.zeros(2),
-        spread=torch.ones(2),
-        inner=torch.zeros(1, 2, 3),
-        inner_bias=torch.zeros(1, 1, 3),
-        outer=torch.zeros(1, 3, len(kinds)),
-        outer_bias=torch.zeros(1, 1, len(kinds)),
-        temperature=torch.tensor(1.0),
+    classifier, regression = (
+        Classifier(
+            mean=torch.zeros(2),
+            spread=torch.ones(2),
+            inner=torch.zeros(1, 2, HIDDEN),
+            inner_bias=torch.zeros(1, 1, HIDDEN),
+            outer=torch.zeros(1, HIDDEN, outputs),
+            outer_bias=torch.zeros(1, 1, outputs),
+            temperature=torch.tensor(1.0),
+        )
+        for outputs in (len(kinds), 1)
     )
-    settings = Settings(kinds=kinds, groups={"codec": degradations}, sure=0.5, margin={}, coverage=0.9)
+    margin = dict.fromkeys(degradations, 1.0)
+    settings = Settings(kinds=kinds, groups={"codec": degradations}, sure=0.5, margin=margin, coverage=0.9)
     signatures = dict.fromkeys(kinds, GeneralisedGaussian(1.0, 1.0))
-    known = Knowledge(settings, classifier, classifier, classifier, signatures)
+    known = Knowledge(settings, classifier, classifier, regression, signatures)
     return KnowledgeCard(settings=settings.model_dump(mode="json"), **STATED), known.tensors()
 
 

@@ -44,7 +44,7 @@ class DegradationPart(_Part):
     @model_validator(mode="after")
     def _does_something(self) -> DegradationPart:
         if not self.names and self.shrink == 1:
-            raise ValueError("name degradations, or give a shrink factor above 1")
+            raise ValueError("give degradations.names, or a degradations.shrink above 1")
         return self
 
 
