@@ -7,13 +7,15 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py examination results/examination.json results/examination_rules.json
     unblemish group similarity PHOTOS -o results/similarity.json --plot docs/images/similarity.png
     python recipes/pages.py similarity results/similarity.json
+    python recipes/pages.py groups nafnet results/grouping_nafnet.json results/groups_nafnet.json
+    python recipes/pages.py local results/local_damage.json
     python recipes/pages.py table results/classical.json "classical tools"
     python recipes/pages.py pictures
 
 `scores` writes the model card, the first table of `docs/results.md` and the README's sentence; `examination` the
-confusion matrix and the figures of `docs/examination.md`; `similarity` what `docs/grouping.md` says of the descriptor;
-`table` another table into `docs/results.md`; `pictures` the README's picture and the contact sheets of
-`docs/results.md`.
+confusion matrix and the figures of `docs/examination.md`, `local` its table of local damage; `similarity` what
+`docs/grouping.md` says of the descriptor, `groups` what it says of a real search; `table` another table into
+`docs/results.md`; `pictures` the README's picture and the contact sheets of `docs/results.md`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from unblemish.evaluation.cases import CLEAN
 from unblemish.evaluation.contact_sheets import contact_sheet, save_sheet, sheet_rows
 from unblemish.evaluation.score_table import INPUT, ScoreTable
 from unblemish.evaluation.tables import to_markdown
+from unblemish.grouping.comparison import ROWS
 from unblemish.pictures.reading import read
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import KnowledgeEntry, NetworkEntry
@@ -117,6 +120,65 @@ def write_similarity(result: Path) -> None:
     )
     text = "\n".join(["Held against the paper:", "", *found, "", taken]) + "\n"
     replace_block(GROUPING, "similarity", text + provenance_line(result, content["provenance"]))
+
+
+def write_groups(name: str, search: Path, scored: Path) -> None:
+    """What a search found and cost, and its networks on other photographs, in the tables of GRIDS."""
+    found, content = (json.loads(path.read_text(encoding="utf-8")) for path in (search, scored))
+    cost = found["trainings"]
+    lines = [
+        f"{found['budget']} steps each, threshold {found['search']['threshold']:g} dB on held-out training "
+        f"photographs: {len(found['table']['partition'])} groups after {cost['search']} trainings. Every group would "
+        f"take {cost['exhaustive']}, all pairs and the groups that TAG's network selection chooses {cost['tag']}.",
+        "",
+    ]
+    for part, title in (("found", "The groups that the search found"), ("paper", "The paper's groups")):
+        lines += [f"{title}:", "", *_comparison(content["parts"][part]), ""]
+    text = "\n".join(lines) + f"{content['parts']['found']['protocol']}.\n"
+    if rows := content.get("experiments"):
+        text += "\n" + "\n".join(_experiments(rows, content["correlations"])) + "\n"
+    text += provenance_line(search, found["provenance"]) + provenance_line(scored, content["provenance"])
+    replace_block(GROUPING, f"groups {name}", text)
+
+
+def _comparison(part: dict[str, Any]) -> list[str]:
+    """Table 1 of GRIDS, degradations down, so that it fits a page."""
+    lines = ["| group | PSNR, dB | " + " | ".join(ROWS) + " |", "| ---: | --- |" + " ---: |" * len(ROWS)]
+    members = [(str(number), kind) for number, group in enumerate(part["partition"], 1) for kind in group]
+    for number, kind in [*members, ("", "average")]:
+        values = (f"{part['rows'][row][kind]:{'+' if row.startswith('difference') else ''}.2f}" for row in ROWS)
+        lines.append(f"| {number} | {kind.replace('_', ' ')} | " + " | ".join(values) + " |")
+    return lines
+
+
+def _experiments(rows: list[dict[str, Any]], correlations: dict[str, float]) -> list[str]:
+    """Table 2 of GRIDS: what groups of higher and of lower similarity lose."""
+    names = list(correlations)
+    lines = [
+        "| what | group | "
+        + " | ".join(f"distance, {name}" for name in names)
+        + " | largest drop, dB | mean drop, dB |",
+        "| --- | --- |" + " ---: |" * (len(names) + 2),
+    ]
+    for row in rows:
+        group = ", ".join(row["group"]).replace("_", " ")
+        cells = [f"{row['distance'][name]:.2f}" for name in names]
+        cells += [f"{row['largest_drop']:.2f}", f"{row['mean_drop']:.2f}"]
+        lines.append(f"| {row['title']} | {group} | " + " | ".join(cells) + " |")
+    ranks = ", ".join(f"{name} {value:+.2f}" for name, value in correlations.items())
+    return [*lines, "", f"Rank correlation of distance and largest drop over these groups: {ranks}."]
+
+
+def write_local(result: Path) -> None:
+    """What becomes of pictures of which a part is damaged."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    columns = list(next(iter(content["parts"].values()))["all"])
+    lines = ["| damaged part | " + " | ".join(c.replace("_", " ") for c in columns) + " |"]
+    lines.append("| --- |" + " ---: |" * len(columns))
+    for part, kinds in content["parts"].items():
+        values = (f"{v:+.2f} dB" if c == "gain" else f"{v:.1%}" for c, v in kinds["all"].items())
+        lines.append(f"| {part} | " + " | ".join(values) + " |")
+    replace_block(EXAMINATION, "local", "\n".join(lines) + "\n" + provenance_line(result, content["provenance"]))
 
 
 def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
@@ -234,6 +296,12 @@ def main() -> None:
     examination.add_argument("rules", type=Path)
     similarity = steps.add_parser("similarity")
     similarity.add_argument("result", type=Path)
+    groups = steps.add_parser("groups")
+    groups.add_argument("name", help="of the block of docs/grouping.md that it replaces")
+    groups.add_argument("search", type=Path)
+    groups.add_argument("scored", type=Path)
+    local = steps.add_parser("local")
+    local.add_argument("result", type=Path)
     table = steps.add_parser("table")
     table.add_argument("result", type=Path)
     table.add_argument("block", help="the block of docs/results.md that it replaces")
@@ -245,6 +313,10 @@ def main() -> None:
         write_examination(arguments.trial, arguments.rules)
     elif arguments.step == "similarity":
         write_similarity(arguments.result)
+    elif arguments.step == "groups":
+        write_groups(arguments.name, arguments.search, arguments.scored)
+    elif arguments.step == "local":
+        write_local(arguments.result)
     elif arguments.step == "table":
         write_table(arguments.result, arguments.block)
     else:

@@ -126,7 +126,7 @@ def carry_out(candidate: Candidate) -> dict[str, float]:
                 f"{result.steps} steps; the same command goes on from here"
             )
     state = Checkpoint.load(folder / LAST)
-    scores, protocol = _score(candidate, state)
+    scores, protocol = score(candidate, state)
     content = {
         "psnr": scores,
         "protocol": protocol,
@@ -146,7 +146,7 @@ def held_out(recipe: Recipe) -> Sequence[Path]:
     return hold_out(find_pictures(recipe.data.folder), part.pictures)[1]
 
 
-def _score(candidate: Candidate, state: Checkpoint) -> tuple[dict[str, float], str]:
+def score(candidate: Candidate, state: Checkpoint) -> tuple[dict[str, float], str]:
     """PSNR by degradation, computed in float32, and the protocol."""
     recipe = candidate.recipe
     device = Fabric(accelerator=candidate.accelerator, devices=1).device

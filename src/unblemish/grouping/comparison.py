@@ -13,6 +13,15 @@ from unblemish.grouping.problem import Partition
 AVERAGE = "average"
 """Column of the mean over all degradations."""
 
+ROWS = (
+    "single-task (upper bound)",
+    "mix-training (baseline)",
+    "grouped",
+    "difference to upper bound",
+    "difference to baseline",
+)
+"""Titles of the rows."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -47,11 +56,15 @@ class Comparison:
 
     def rows(self) -> Iterator[tuple[str, dict[str, float], bool]]:
         """Title, values by degradation and `AVERAGE`, and whether they are differences (positive is a gain)."""
-        yield "single-task (upper bound)", self._row(self.upper), False
-        yield "mix-training (baseline)", self._row(self.baseline), False
-        yield "grouped", self._row(self.grouped), False
-        yield "difference to upper bound", self._row(self.grouped, self.upper), True
-        yield "difference to baseline", self._row(self.grouped, self.baseline), True
+        values = (
+            (self._row(self.upper), False),
+            (self._row(self.baseline), False),
+            (self._row(self.grouped), False),
+            (self._row(self.grouped, self.upper), True),
+            (self._row(self.grouped, self.baseline), True),
+        )
+        for title, (row, differences) in zip(ROWS, values, strict=True):
+            yield title, row, differences
 
     def to_markdown(self) -> str:
         """The table, with the groups and the protocol below."""
