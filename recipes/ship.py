@@ -44,7 +44,7 @@ TRAINING_SET = (
     "Flickr, no licence stated); wallpaper photographs of Debian packages (57, CC-BY, CC-BY-SA, public domain)"
 )
 LICENCE = "Apache-2.0"
-PHOTOGRAPHS = 240
+PHOTOGRAPHS = 360
 """How many of the photographs an examiner is calibrated on, drawn with seed 0."""
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from unblemish.examination import specimens as module
 from unblemish.examination.specimens import LARGEST, specimens
 from unblemish.pictures.errors import PictureError
 from unblemish.pictures.picture import Picture
@@ -42,11 +43,12 @@ def test_damage_does_not_depend_on_the_other_kinds(photographs) -> None:
     assert torch.equal(alone.damaged, list(specimens(photographs[2], KINDS, 0))[-1].damaged)
 
 
-def test_some_clean_ones_were_faintly_saved(photographs) -> None:
+def test_some_clean_ones_have_faint_flaws(photographs) -> None:
     pairs = [next(specimens(path, ("clean",), seed)) for path in photographs for seed in range(4)]
     errors = torch.stack([(one.damaged - one.clean).square().mean() for one in pairs])
-    assert 0.15 < (errors > 0).float().mean() < 0.55
-    assert errors.max() < 1e-3
+    assert 0.3 < (errors > 0).float().mean() < 0.7
+    assert errors.median() < 1e-3
+    assert errors.max() < 1e-2  # colours of drawings, which JPEG halves
 
 
 def test_some_views_are_gray(photographs) -> None:
@@ -72,7 +74,22 @@ def test_views_of_large_photographs(tmp_path, scene, height: int, width: int) ->
     assert len({float(view.sum()) for view in views}) > 2  # halved ones may be seen whole
 
 
-def test_gray_and_16_bit_files_and_no_files(tmp_path) -> None:
+def test_views_are_various(photographs) -> None:
+    """Another tone curve, softness, sharpness, captions and drawings: the file itself is seen in about half of them."""
+    same = []
+    for path in photographs:
+        pixels = torch.from_numpy(read(path).pixels.copy()).permute(2, 0, 1).float() / 255
+        views = [next(specimens(path, ("clean",), seed)).clean for seed in range(8)]
+        assert all(view.shape == pixels.shape for view in views)
+        same += [float((view - pixels).abs().mean()) < 1e-4 for view in views]
+    assert 0.2 < np.mean(same) < 0.65
+
+
+def test_gray_and_16_bit_files_and_no_files(tmp_path, monkeypatch) -> None:
+    for share in ("DRAWN", "CAPTIONED"):
+        monkeypatch.setattr(module, share, 0.0)
+    for chance in ("TONED", "SOFTENED", "SHARPENED"):
+        monkeypatch.setattr(module, chance, (0.0, (0.0, 1.0)))
     pixels = np.random.default_rng(0).integers(0, 65536, (80, 90, 1)).astype(np.uint16)
     write(Picture(pixels, "png"), tmp_path / "gray.png")
     (one,) = specimens(tmp_path / "gray.png", ("salt_and_pepper",), 0)

@@ -22,7 +22,7 @@ from unblemish.examination.statistics import measure
 from unblemish.files import write_atomically
 from unblemish.pictures.errors import PictureError
 
-VERSION = 1
+VERSION = 2
 """Goes up when the meaning of a measurement changes, so that older ones are not taken for it."""
 
 

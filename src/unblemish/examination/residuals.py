@@ -94,7 +94,7 @@ def describe(moments: Tensor) -> Tensor:
 
 def _by_brightness(p: Tensor, magnitude: Tensor) -> list[Tensor]:
     """For each bin of local brightness: sum of the residual inside it, and number of its values."""
-    base = F.avg_pool2d(p, 5, 1, 2)[..., 1:-1, 1:-1]
+    base = F.avg_pool2d(p, 5, 1, 2, count_include_pad=False)[..., 1:-1, 1:-1]
     shares = []
     for level in range(LEVELS):
         low, high = 256 * level / LEVELS, 256 * (level + 1) / LEVELS

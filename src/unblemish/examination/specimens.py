@@ -14,6 +14,7 @@ from torch import Tensor
 from unblemish.degradations.catalogue import create
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.degradations.seeding import picture_generator
+from unblemish.examination.drawings import captioned, drawing
 from unblemish.pictures.picture import to_float
 from unblemish.pictures.reading import read
 
@@ -23,14 +24,30 @@ CLEAN = "clean"
 LARGEST = (384, 512)
 """Shorter and longer side of a view, at most; pixels."""
 
-SHRINKABLE = 640
-"""Shorter side from which on half of the photographs are looked at in half size, whose pixels are sharper."""
+SHRUNK = (0.5, (0.35, 1.0))
+"""Share of photographs whose views are shrunk first, which sharpens their pixels, and the range of the factor."""
+
+LEAST = 160
+"""Shorter side in pixels that shrinking leaves."""
 
 GRAY = 0.1
 """Share of photographs that are looked at without their colours."""
 
-FAINT_JPEG = (90, 98)
-"""Qualities at which every third clean specimen was saved: what cameras write counts as undamaged."""
+DRAWN, CAPTIONED = 0.15, 0.1
+"""Shares of views that are replaced by a drawing, and that have something written on them."""
+
+TONED = (0.2, (0.8, 1.2))
+"""Share of views with another tone curve, as editors and scanners leave them, and the range of its exponent."""
+
+SOFTENED, SHARPENED = (0.15, (0.3, 0.6)), (0.15, (0.2, 0.6))
+"""Shares of views that are a little soft, as lenses and scanners leave them, or a little sharpened, as cameras do;
+standard deviation of the Gaussian in pixels, and how much of what it took away is added."""
+
+FAINT_JPEG = (1 / 3, (90, 98))
+"""Share of clean specimens that were saved as JPEG, and qualities: what cameras write counts as undamaged."""
+
+GRAIN = (0.25, (0.5, 3.0))
+"""Share of clean specimens with grain, and its standard deviation in 8-bit levels; below that, none can see it."""
 
 
 class Specimen(NamedTuple):
@@ -57,7 +74,7 @@ def specimens(path: Path, kinds: Sequence[str], seed: int) -> Iterator[Specimen]
         # The picture's name stands first: specimens are to differ from what `evaluate` makes of the same pictures.
         generator = picture_generator(seed, path.name, kind)
         if kind == CLEAN:
-            yield Specimen(kind, clean, _faintly_saved(clean, generator))
+            yield Specimen(kind, clean, _faintly_flawed(clean, generator))
             continue
         degradation = create(kind)
         parameters = degradation.sample(1, generator)
@@ -65,27 +82,66 @@ def specimens(path: Path, kinds: Sequence[str], seed: int) -> Iterator[Specimen]
 
 
 def _view(path: Path, seed: int) -> Tensor:
-    """`(3, H, W)`: a part of the photograph, of large ones sometimes in half size."""
+    """`(3, H, W)`: a part of the photograph, or a drawing in its place, as various as pictures without damage are."""
     pixels = to_float(read(path).pixels)  # (H, W, 1 or 3)
     x = torch.from_numpy(pixels).permute(2, 0, 1).expand(3, -1, -1)[None]  # (1, 3, H, W)
     draw = np.random.default_rng([seed, *path.name.encode()])
-    if min(x.shape[-2:]) >= SHRINKABLE and draw.random() < 0.5:
-        x = F.interpolate(x, scale_factor=0.5, mode="bicubic", antialias=True)
+    shorter = min(x.shape[-2:])
+    factor = _drawn(SHRUNK, draw)
+    if factor is not None and shorter > LEAST:
+        x = F.interpolate(x, scale_factor=max(factor, LEAST / shorter), mode="bicubic", antialias=True)
     height, width = x.shape[-2:]
     sides = LARGEST if height <= width else LARGEST[::-1]
     kept = [min(side, most) for side, most in zip((height, width), sides, strict=True)]
     top, left = (int(draw.integers(side - part + 1)) for side, part in zip((height, width), kept, strict=True))
-    view = x[0, :, top : top + kept[0], left : left + kept[1]].clamp(0.0, 1.0)
+    view = _retouched(x[0, :, top : top + kept[0], left : left + kept[1]].clamp(0.0, 1.0), draw)
     if draw.random() < GRAY:
         view = view.mean(0, keepdim=True).expand(3, -1, -1)
+    subject = draw.random()
+    if subject < DRAWN:
+        view = drawing(view.shape[1], view.shape[2], draw)
+    elif subject < DRAWN + CAPTIONED:
+        view = captioned(view, draw)
     return quantise_8bit(view.contiguous())
 
 
-def _faintly_saved(clean: Tensor, generator: torch.Generator) -> Tensor:
-    chance, quality = torch.rand(2, generator=generator).tolist()
-    if chance >= 1 / 3:
-        return clean
-    jpeg = create("jpeg")
-    low, high = FAINT_JPEG
-    parameters = jpeg.fixed(1, quality=round(low + quality * (high - low)))
-    return quantise_8bit(jpeg.apply(clean[None], parameters, generator))[0]
+def _retouched(view: Tensor, draw: np.random.Generator) -> Tensor:
+    """`(3, H, W)`, perhaps with another tone curve, a little softer or a little sharper."""
+    exponent, softness, strength = (_drawn(one, draw) for one in (TONED, SOFTENED, SHARPENED))
+    if exponent is not None:
+        view = quantise_8bit(view) ** exponent
+    if softness is not None:
+        return _softened(view, softness)
+    if strength is not None:
+        return (view + strength * (view - _softened(view, 1.0))).clamp(0.0, 1.0)
+    return view
+
+
+def _softened(view: Tensor, deviation: float) -> Tensor:
+    blur = create("gaussian_blur")
+    return blur.apply(view[None], blur.fixed(1, sigma=deviation), torch.Generator())[0].clamp(0.0, 1.0)
+
+
+def _faintly_flawed(clean: Tensor, generator: torch.Generator) -> Tensor:
+    """With grain, then saved as JPEG, each of them sometimes."""
+    grain, sigma, saved, quality = torch.rand(4, generator=generator).tolist()
+    flaws: list[tuple[str, dict[str, float | str]]] = []
+    if grain < GRAIN[0]:
+        flaws.append(("gaussian_noise", {"sigma": _between(GRAIN[1], sigma)}))
+    if saved < FAINT_JPEG[0]:
+        flaws.append(("jpeg", {"quality": round(_between(FAINT_JPEG[1], quality))}))
+    for kind, values in flaws:
+        degradation = create(kind)
+        clean = quantise_8bit(degradation.apply(clean[None], degradation.fixed(1, **values), generator))[0]
+    return clean
+
+
+def _drawn(chance: tuple[float, tuple[float, float]], draw: np.random.Generator) -> float | None:
+    """A value from a range, or None; the generator goes on by two numbers either way."""
+    share, limits = chance
+    comes, place = draw.random(2)
+    return _between(limits, place) if comes < share else None
+
+
+def _between(limits: tuple[float, float], place: float) -> float:
+    return limits[0] + place * (limits[1] - limits[0])

@@ -67,7 +67,7 @@ def _plan() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     radius = torch.hypot(down, across)
     ring = (radius / 0.5 * RINGS).long().clamp(max=RINGS)
     angle = torch.atan2(down.expand_as(radius), across.expand_as(radius))  # half a turn
-    sector = ((angle / math.pi + 0.5) * SECTORS).long().clamp(0, SECTORS - 1)
+    sector = (angle / math.pi * SECTORS).round().long() % SECTORS  # the first is centred on the horizontal
     sector[(radius <= MIDDLE[0]) | (radius >= MIDDLE[1])] = -1
     weight = torch.full_like(radius, 2.0)
     weight[:, 0] = weight[:, -1] = 1.0

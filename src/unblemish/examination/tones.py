@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LONGEST = 512
-"""Pixels along a side that are looked at, except in the histogram."""
+"""Sides from twice this on are thinned out to between this and twice as many pixels, except for the histogram."""
 
 _QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 _CONTRAST_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -30,7 +30,7 @@ def calibrate(
     photographs: Sequence[Path],
     folder: Path,
     *,
-    pictures_for_gains: int = 60,
+    pictures_for_gains: int = 80,
     seed: int = 0,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Knowledge:

@@ -15,7 +15,7 @@ from unblemish.examination.specimens import CLEAN, specimens
 from unblemish.files import write_atomically
 from unblemish.restoration.treatment import Treatment
 
-CEILING = 15.0
+CEILING = 40.0
 """Decibels at which gains are cut on either side: impulses are sometimes removed almost without a trace, and an
 average should not hang on them."""
 
