@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unblemish.degradations.catalogue import create
-from unblemish.examination import examiner as module
+from unblemish.examination import parts
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.examination import Verdict
 from unblemish.examination.examiner import RULES, Examiner
@@ -147,13 +147,13 @@ def test_damage_of_a_part_is_judged_by_that_part(describe_with, knowledge, scene
     """A picture with a noisy quarter resembles neither noise nor its absence."""
     examiner, found, without = Examiner(describe_with, knowledge), [], []
     for name in ("SURELY_DAMAGED", "OWN"):
-        monkeypatch.setattr(module, name, 0.5)  # a classifier after few steps is never very sure
+        monkeypatch.setattr(parts, name, 0.5)  # a classifier after few steps is never very sure
     for seed in range(100, 106):
         x = scene(seed, 256, 256)
         x[..., :64] = damaged(x, "gaussian_noise", sigma=20)[..., :64]
         found.append(examiner.examine(picture(x)))
         with monkeypatch.context() as patched:
-            patched.setattr(module, "LEAST_SOUND", 1.1)
+            patched.setattr(parts, "LEAST_SOUND", 1.1)
             without.append(examiner.examine(picture(x)))
     assert sum(one.finding == "known: noise" for one in found) >= 5
     assert sum(one.finding == "known: noise" for one in without) <= 1

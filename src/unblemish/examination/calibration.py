@@ -19,7 +19,7 @@ from unblemish.examination.observations import Observation
 from unblemish.examination.specimens import CLEAN
 from unblemish.examination.statistics import local_vectors, picture_vector
 
-KNOWN_GIVEN_UP = 0.02
+KNOWN_GIVEN_UP = 0.01
 """Share of known damage that may be called unknown for want of certainty; it sets how sure a group must be."""
 
 COVERAGE = 0.9

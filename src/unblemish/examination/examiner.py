@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from unblemish.examination.examination import Examination, Gain, Region, Verdict
 from unblemish.examination.features import DeepRepresentation
 from unblemish.examination.generalised_gaussian import group_mean, kl_divergence, log_distance
 from unblemish.examination.knowledge import Knowledge
-from unblemish.examination.patches import SIDE
+from unblemish.examination.parts import damaged_part, speaks_for
+from unblemish.examination.patches import SIDE, PatchGrid
 from unblemish.examination.specimens import CLEAN
 from unblemish.examination.statistics import Measurement, local_vectors, measure, picture_vector
 from unblemish.pictures.picture import Picture, to_float
@@ -24,22 +26,18 @@ UNKNOWN = str(Verdict.UNKNOWN)
 REFUSAL = 4.0
 """Log distance above which the rule of GRIDS takes a picture for out of its domain (Sec. 6.2)."""
 
-SURELY_DAMAGED = 0.9
-"""Probability of damage from which on a patch counts in judging the damaged part of a picture."""
-
-OWN = 0.8
-"""Probability from which on a patch speaks for a group."""
-
-FEWEST = 3
-"""Patches that have to speak for a group, if only a part of the picture is damaged; and half of the damaged ones."""
-
-LEAST_SOUND = 0.2
-"""Share of patches that have to be rather clean, if only a part of the picture is damaged. These four were chosen on
-photographs that no calibration had seen, half or a quarter of which was damaged: recipes/local_damage.py."""
-
 RULES = ("statistics", "divergence")
 """How a group is chosen: by the calibrated classifier on the picture's statistics, or as in GRIDS (Eq. 7) by the
 smallest KL divergence from the group's generalised Gaussian to the picture's."""
+
+
+class _Judgement(NamedTuple):
+    """Statistics `(1, D)`, probabilities of kinds `(C,)` and of clean, groups, unknown, and which of these it is."""
+
+    vector: Tensor
+    kinds: Tensor
+    sums: Tensor
+    place: int
 
 
 class Examiner:
@@ -104,16 +102,15 @@ class Examiner:
             raise ExaminationError(f"a picture has the shape (3, H, W), not {tuple(x.shape)}")
         # 8 bit, since that is what the examiner was calibrated on: finer levels would look like damage of their own.
         measured = measure(self._features, quantise_8bit(x.nan_to_num(0.0, 1.0, 0.0).clamp(0.0, 1.0)).contiguous())
-        vector, kinds, sums = self._judge(measured)
+        regions = self._knowledge.sums(self._knowledge.region.probabilities(local_vectors(measured.moments)))
+        judged = self._judge(measured)
         distances = {
             name: log_distance(kl_divergence(known, measured.signature)) for name, known in self.signatures.items()
         }
         if rule == "statistics":
-            place = self._place(sums)
-            if not 0 < place <= len(self.groups) and (part := self._judge_part(measured)):
-                vector, kinds, sums = part
-                place = self._place(sums)
-            group = self.groups[int(sums[1:-1].argmax())]
+            judged = self._judge_part(measured, regions, judged)
+            place = judged.place
+            group = self.groups[int(judged.sums[1:-1].argmax())]
         else:
             nearest = min(distances, key=distances.__getitem__)
             group = min(self.groups, key=distances.__getitem__)
@@ -124,43 +121,32 @@ class Examiner:
         return Examination(
             verdict=verdict,
             group=group,
-            probabilities=dict(zip(names, sums.tolist(), strict=True)),
+            probabilities=dict(zip(names, judged.sums.tolist(), strict=True)),
             distances=distances,
-            degradations=self._degradations(kinds),
+            degradations=self._degradations(judged.kinds),
             signature=measured.signature,
-            gain=self._gain(vector, verdict, group, kinds),
-            regions=self._regions(measured, group),
+            gain=self._gain(judged.vector, verdict, group, judged.kinds),
+            regions=self._regions(measured.grid, regions, group),
             rule=rule,
             seconds=time.perf_counter() - began,
         )
 
-    def _judge(self, measured: Measurement, chosen: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """By the chosen patches: statistics `(1, D)`, probabilities of kinds `(C,)`, of clean, groups and unknown."""
+    def _judge(self, measured: Measurement, chosen: Tensor | None = None) -> _Judgement:
+        """By the mean over the chosen patches, all where None."""
         vector = picture_vector(measured.moments, measured.tones, chosen)[None]
         kinds = self._knowledge.picture.probabilities(vector)[0]
-        return vector, kinds, self._knowledge.sums(kinds)
+        sums = self._knowledge.sums(kinds)
+        return _Judgement(vector, kinds, sums, int(decide(sums[None], self._knowledge.settings.sure)))
 
-    def _place(self, sums: Tensor) -> int:
-        return int(decide(sums[None], self._knowledge.settings.sure))
-
-    def _judge_part(self, measured: Measurement) -> tuple[Tensor, Tensor, Tensor] | None:
-        """`_judge` by the damaged patches alone; None if they are not a part, or speak for no group together.
-
-        The mean over a picture of which half is damaged resembles neither that damage nor clean pictures. In clean
-        ones, too, a few patches look damaged, but hardly ever most of them in the same way.
-        """
-        regions = self._knowledge.sums(self._knowledge.region.probabilities(local_vectors(measured.moments)))
-        damage = 1 - regions[:, 0]  # (P,)
-        chosen = (damage >= SURELY_DAMAGED).nonzero().flatten()
-        rather = int((damage > 0.5).sum())
-        if not len(chosen) or len(damage) - rather < LEAST_SOUND * len(damage):
-            return None
-        found = self._judge(measured, chosen)
-        place = self._place(found[2])
-        if not 0 < place <= len(self.groups):
-            return None
-        own = int((regions[:, place] >= OWN).sum())
-        return found if own >= FEWEST and 2 * own >= rather else None
+    def _judge_part(self, measured: Measurement, regions: Tensor, whole: _Judgement) -> _Judgement:
+        """By the damaged part if there is one; unknown if that speaks for no group, though the whole would."""
+        if (part := damaged_part(regions)) is None:
+            return whole
+        local = self._judge(measured, part)
+        known = range(1, len(self.groups) + 1)
+        if local.place in known and speaks_for(regions, local.place):
+            return local
+        return whole._replace(place=len(self.groups) + 1) if whole.place in known else whole
 
     def _degradations(self, kinds: Tensor) -> dict[str, float]:
         """Of the known ones, most probable first."""
@@ -180,9 +166,7 @@ class Examiner:
         expected, margin = float(self._knowledge.gain.values(vector)), settings.margin[probable]
         return Gain(expected, expected - margin, expected + margin, settings.coverage)
 
-    def _regions(self, measured: Measurement, group: str) -> tuple[tuple[Region, ...], ...]:
-        grid = measured.grid
-        sums = self._knowledge.sums(self._knowledge.region.probabilities(local_vectors(measured.moments)))
+    def _regions(self, grid: PatchGrid, sums: Tensor, group: str) -> tuple[tuple[Region, ...], ...]:
         names = (CLEAN, *self.groups, UNKNOWN)
         rows = []
         for row, top in enumerate(grid.tops):
