@@ -99,7 +99,7 @@ def test_clean_and_unknown_have_words_of_their_own(found: Examination) -> None:
     assert "damage      nowhere\n" in clean
     assert "likeliest" not in clean
     unknown = findings.block("a", 1, 1, replace(sound, verdict=Verdict.UNKNOWN, gain=Gain(-0.04, -1.5, 1.4, 0.9)))
-    assert "verdict     unknown (2% sure)" in unknown
+    assert "verdict     unknown (nothing can be told surely enough)" in unknown
     assert "gain        +0.0 dB (-1.5 to 1.4, 90% of cases), if it were treated as noise" in unknown
     assert "in the whole picture only, in none of its regions" in unknown
 

@@ -132,6 +132,8 @@ def _verdict_width(distances: Sequence[str]) -> int:
 def _certainty(found: Examination) -> str:
     """How sure the verdict is; only the first rule goes by probabilities."""
     sure = percent(found.confidence)
+    if found.rule == RULES[0] and found.verdict is Verdict.UNKNOWN and found.confidence < 0.5:
+        return "nothing can be told surely enough"
     return f"{sure} sure" if found.rule == RULES[0] else f"by {found.rule}; {RULES[0]} give it {sure}"
 
 

@@ -208,13 +208,16 @@ def _left_alone(found: Examination) -> str:
     if found.verdict is Verdict.CLEAN:
         return f"clean ({found.confidence:.0%} sure): left exactly as it is"
     likeliest = f"{found.group} ({found.probabilities[found.group]:.0%})"
-    what = "that the bundle does not know" if found.confidence >= 0.5 else "that cannot be told surely"
-    return f"damage {what}, likeliest {likeliest}: left exactly as it is; --force treats it as {found.group}"
+    return f"{_unknown(found)}, likeliest {likeliest}: left exactly as it is; --force treats it as {found.group}"
 
 
 def _treated(found: Examination) -> str:
     if found.verdict is Verdict.UNKNOWN:
-        return (
-            f"damage that the bundle does not know ({found.confidence:.0%} sure), treated as {found.group} all the same"
-        )
+        return f"{_unknown(found)}, treated as {found.group} all the same"
     return f"{found.group} ({found.confidence:.0%} sure), about {found.gain.expected:+.1f} dB to gain"
+
+
+def _unknown(found: Examination) -> str:
+    if found.confidence < 0.5:
+        return "damage that cannot be told surely"
+    return f"damage that the bundle does not know ({found.confidence:.0%} sure)"
