@@ -1,13 +1,14 @@
 r"""Scores what a grouping search trained on other photographs than it was decided on, in the tables of GRIDS.
 
-    python recipes/compare_groupings.py RECIPE [KEY=VALUE ...] --search results/grouping_NAME.json --runs FOLDER \
-        --similarity NAME=FILE ... --pictures PHOTOS [--experiments] -o results/groups_NAME.json
+    python recipes/compare_groupings.py RECIPE [KEY=VALUE ...] --runs FOLDER --pictures PHOTOS \
+        --search results/grouping_NAME.json | --budget STEPS \
+        [--experiments --similarity NAME=FILE ...] -o results/groups_NAME.json
 
-RECIPE, changes and FOLDER are those of the search. Single-task networks, the network of all degradations, the groups
-that the search found and the groups of the paper are scored on the central part of PHOTOS (Table 1). With
-`--experiments` come the groups of Table 2(a), and for each similarity its most and least similar group of three
-(Table 2(b)); the rank correlation of mean distance and largest drop is over all these groups. What is not trained yet
-is trained with the same steps; an interrupted run goes on.
+RECIPE, changes and FOLDER are those of the search, STEPS those of each training where no search is given. Single-task
+networks, the network of all degradations, the groups that the search found and those of the paper are scored on the
+central part of PHOTOS (Table 1). With `--experiments` come the groups of Table 2(a), and for each similarity its most
+and least similar group of three (Table 2(b)); the rank correlation of mean distance and largest drop is over all these
+groups. What is not trained yet is trained with the same steps; an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -121,29 +122,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--search", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--search", type=Path, help="what the search found")
+    source.add_argument("--budget", type=int, help="steps of each training, where there is no search")
     parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--similarity", action="append", required=True, metavar="NAME=FILE")
+    parser.add_argument("--similarity", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--crop", type=int, default=192, help="side of the central square that is scored, pixels")
     parser.add_argument("--experiments", action="store_true")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     began = time.monotonic()
-    search = json.loads(arguments.search.read_text(encoding="utf-8"))
     recipe = Recipe.load(arguments.recipe, arguments.overrides)
-    oracle = TrainedOracle(recipe, search["budget"], arguments.runs)
+    search = json.loads(arguments.search.read_text(encoding="utf-8")) if arguments.search else None
+    budget = search["budget"] if search else arguments.budget
+    oracle = TrainedOracle(recipe, budget, arguments.runs)
     files = dict(part.split("=", 1) for part in arguments.similarity)
     rankings = {name: load_ranking(Path(file), recipe.degradations.names) for name, file in files.items()}
     scores = Scores(oracle, recipe, arguments.pictures, arguments.crop)
-    found: Partition = tuple(tuple(group) for group in search["table"]["partition"])
+    partitions: dict[str, Partition] = {"paper": PARTITION}
+    if search:
+        partitions["found"] = tuple(tuple(group) for group in search["table"]["partition"])
     content: dict[str, Any] = {
-        "budget": search["budget"],
-        "parts": {"found": scores.table(found).to_dict(), "paper": scores.table(PARTITION).to_dict()},
+        "budget": budget,
+        "parts": {name: scores.table(partition).to_dict() for name, partition in partitions.items()},
     }
     if arguments.experiments:
         rows = experiments(scores, rankings)
-        groups = [group for partition in (found, PARTITION) for group in partition if len(group) > 1]
+        groups = [group for partition in partitions.values() for group in partition if len(group) > 1]
         rows += [experiment(scores, "Table 1", group, rankings) for group in groups]
         content |= {"experiments": rows, "correlations": correlations(rows, rankings)}
     command = shlex.join(["python", *sys.argv])

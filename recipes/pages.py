@@ -7,7 +7,7 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py examination results/examination.json results/examination_rules.json
     unblemish group similarity PHOTOS -o results/similarity.json --plot docs/images/similarity.png
     python recipes/pages.py similarity results/similarity.json
-    python recipes/pages.py groups nafnet results/grouping_nafnet.json results/groups_nafnet.json
+    python recipes/pages.py groups nafnet results/groups_nafnet.json --search results/grouping_nafnet.json
     python recipes/pages.py local results/local_damage.json
     python recipes/pages.py table results/classical.json "classical tools"
     python recipes/pages.py pictures
@@ -122,23 +122,27 @@ def write_similarity(result: Path) -> None:
     replace_block(GROUPING, "similarity", text + provenance_line(result, content["provenance"]))
 
 
-def write_groups(name: str, search: Path, scored: Path) -> None:
+def write_groups(name: str, scored: Path, search: Path | None) -> None:
     """What a search found and cost, and its networks on other photographs, in the tables of GRIDS."""
-    found, content = (json.loads(path.read_text(encoding="utf-8")) for path in (search, scored))
-    cost = found["trainings"]
-    lines = [
-        f"{found['budget']} steps each, threshold {found['search']['threshold']:g} dB on held-out training "
-        f"photographs: {len(found['table']['partition'])} groups after {cost['search']} trainings. Every group would "
-        f"take {cost['exhaustive']}, all pairs and the groups that TAG's network selection chooses {cost['tag']}.",
-        "",
-    ]
+    content = json.loads(scored.read_text(encoding="utf-8"))
+    text, origin = f"{content['budget']} steps each.", provenance_line(scored, content["provenance"])
+    if search:
+        found = json.loads(search.read_text(encoding="utf-8"))
+        cost = found["trainings"]
+        text += (
+            f" Threshold {found['search']['threshold']:g} dB on held-out training photographs: "
+            f"{len(found['table']['partition'])} groups after {cost['search']} trainings. Every group would take "
+            f"{cost['exhaustive']}, all pairs and the groups that TAG's network selection chooses {cost['tag']}."
+        )
+        origin = provenance_line(search, found["provenance"]) + origin
+    lines = [text, ""]
     for part, title in (("found", "The groups that the search found"), ("paper", "The paper's groups")):
-        lines += [f"{title}:", "", *_comparison(content["parts"][part]), ""]
-    text = "\n".join(lines) + f"{content['parts']['found']['protocol']}.\n"
+        if part in content["parts"]:
+            lines += [f"{title}:", "", *_comparison(content["parts"][part]), ""]
+    lines += [f"{content['parts']['paper']['protocol']}.", ""]
     if rows := content.get("experiments"):
-        text += "\n" + "\n".join(_experiments(rows, content["correlations"])) + "\n"
-    text += provenance_line(search, found["provenance"]) + provenance_line(scored, content["provenance"])
-    replace_block(GROUPING, f"groups {name}", text)
+        lines += [*_experiments(rows, content["correlations"]), ""]
+    replace_block(GROUPING, f"groups {name}", "\n".join(lines) + origin)
 
 
 def _comparison(part: dict[str, Any]) -> list[str]:
@@ -298,8 +302,8 @@ def main() -> None:
     similarity.add_argument("result", type=Path)
     groups = steps.add_parser("groups")
     groups.add_argument("name", help="of the block of docs/grouping.md that it replaces")
-    groups.add_argument("search", type=Path)
     groups.add_argument("scored", type=Path)
+    groups.add_argument("--search", type=Path)
     local = steps.add_parser("local")
     local.add_argument("result", type=Path)
     table = steps.add_parser("table")
@@ -314,7 +318,7 @@ def main() -> None:
     elif arguments.step == "similarity":
         write_similarity(arguments.result)
     elif arguments.step == "groups":
-        write_groups(arguments.name, arguments.search, arguments.scored)
+        write_groups(arguments.name, arguments.scored, arguments.search)
     elif arguments.step == "local":
         write_local(arguments.result)
     elif arguments.step == "table":

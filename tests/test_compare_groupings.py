@@ -91,7 +91,7 @@ def test_a_search_is_scored_on_other_pictures(searched: Path, monkeypatch: pytes
     page = Path("page.md")
     page.write_text("<!-- groups tiny -->\nold\n<!-- end of groups tiny -->\n")
     monkeypatch.setattr(pages, "GROUPING", page)
-    pages.write_groups("tiny", searched / "search.json", searched / "scored.json")
+    pages.write_groups("tiny", searched / "scored.json", searched / "search.json")
     text = page.read_text()
     assert "old\n" not in text
     assert "1 groups after" in text
