@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,18 +17,8 @@ from PIL import Image
 from unblemish.commands.group_search import search
 from unblemish.grouping.published import PublishedGroup
 
-ROOT = Path(__file__).parents[1]
 NAMES = ["jpeg", "gaussian_noise", "ringing", "haze"]
 DISTANCES = [[0, 2.0, 3.0, 5.0], [2.0, 0, 4.0, 5.0], [3.0, 4.0, 0, 5.0], [5.0, 5.0, 5.0, 0]]
-
-
-def loaded(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"recipes/{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -59,8 +49,10 @@ def searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_search_is_scored_on_other_pictures(searched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, pages = loaded("compare_groupings"), loaded("pages")
+def test_a_search_is_scored_on_other_pictures(
+    recipe_script: Callable[[str], ModuleType], searched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, pages = recipe_script("compare_groupings"), recipe_script("pages")
     monkeypatch.setattr(module, "PARTITION", (("jpeg", "gaussian_noise"), ("ringing", "haze")))
     entry = PublishedGroup("Table 2(a), experiment 1, higher", {"jpeg": 30.0, "ringing": 31.0}, 2.0)
     monkeypatch.setattr(module, "GROUPS", (entry,))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,27 +16,20 @@ from unblemish.restoration.bundle import Bundle
 pytest.importorskip("skimage")
 ROOT = Path(__file__).parents[1]
 
-
-def loaded(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"recipes/{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+RecipeScript = Callable[[str], ModuleType]
 
 
 @pytest.fixture
-def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = loaded("ship")
+def ship(recipe_script: RecipeScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = recipe_script("ship")
     monkeypatch.setattr(module, "BUNDLE", tmp_path / "bundle")
     monkeypatch.setattr(module, "RECORDS", tmp_path)
     return module
 
 
 @pytest.fixture
-def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = loaded("pages")
+def pages(recipe_script: RecipeScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = recipe_script("pages")
     monkeypatch.setenv("UNBLEMISH_BUNDLE", str(tmp_path / "bundle"))
     for name, blocks in (
         ("RESULTS", ["default bundle"]),

@@ -86,22 +86,7 @@ def examine(
     in_lines = any(path.is_dir() for path in inputs or [])
     run = _Run(examiner, rule, max_pixels or DEFAULT_PIXEL_CAP, in_lines=in_lines, as_json=as_json, quiet=quiet)
     interrupted = run.go_through(tasks)
-    seconds = time.perf_counter() - began
-    for reason in run.failures.values():
-        typer.echo(f"unblemish: {reason}" if len(tasks) == 1 else f"failed: {reason}", err=True)
-    if not quiet and (len(tasks) > 1 or interrupted):
-        typer.echo(_summary(run, len(tasks), seconds, interrupted), err=True)
-    if as_json:
-        document = {
-            "bundle": str(loaded.path),
-            "pictures": run.pictures,
-            "failures": [{"path": path, "reason": reason} for path, reason in run.failures.items()],
-            "seconds": round(seconds, 3),
-            "interrupted": interrupted,
-        }
-        typer.echo(json.dumps(document, indent=2))
-    if interrupted or run.failures:
-        raise typer.Exit(130 if interrupted else 1)
+    run.conclude(len(tasks), time.perf_counter() - began, interrupted, str(loaded.path))
 
 
 class _Run:
@@ -143,6 +128,28 @@ class _Run:
         except KeyboardInterrupt:
             return True
         return False
+
+    def conclude(self, total: int, seconds: float, interrupted: bool, bundle: str) -> None:
+        """Tells failures, the summary and the JSON document.
+
+        Raises:
+            typer.Exit: Something failed or was interrupted.
+        """
+        for reason in self.failures.values():
+            typer.echo(f"unblemish: {reason}" if total == 1 else f"failed: {reason}", err=True)
+        if not self._quiet and (total > 1 or interrupted):
+            typer.echo(_summary(self, total, seconds, interrupted), err=True)
+        if self._as_json:
+            document = {
+                "bundle": bundle,
+                "pictures": self.pictures,
+                "failures": [{"path": path, "reason": reason} for path, reason in self.failures.items()],
+                "seconds": round(seconds, 3),
+                "interrupted": interrupted,
+            }
+            typer.echo(json.dumps(document, indent=2))
+        if interrupted or self.failures:
+            raise typer.Exit(130 if interrupted else 1)
 
     def _try(self, task: Task, out: TextIO | None) -> None:
         """One picture; whatever goes wrong with it costs none of the others."""

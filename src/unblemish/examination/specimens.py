@@ -87,7 +87,7 @@ def _view(path: Path, seed: int) -> Tensor:
     x = torch.from_numpy(pixels).permute(2, 0, 1).expand(3, -1, -1)[None]  # (1, 3, H, W)
     draw = np.random.default_rng([seed, *path.name.encode()])
     shorter = min(x.shape[-2:])
-    factor = _drawn(SHRUNK, draw)
+    factor = _sometimes(SHRUNK, draw)
     if factor is not None and shorter > LEAST:
         x = F.interpolate(x, scale_factor=max(factor, LEAST / shorter), mode="bicubic", antialias=True)
     height, width = x.shape[-2:]
@@ -107,7 +107,7 @@ def _view(path: Path, seed: int) -> Tensor:
 
 def _retouched(view: Tensor, draw: np.random.Generator) -> Tensor:
     """`(3, H, W)`, perhaps with another tone curve, a little softer or a little sharper."""
-    exponent, softness, strength = (_drawn(one, draw) for one in (TONED, SOFTENED, SHARPENED))
+    exponent, softness, strength = (_sometimes(one, draw) for one in (TONED, SOFTENED, SHARPENED))
     if exponent is not None:
         view = quantise_8bit(view) ** exponent
     if softness is not None:
@@ -136,7 +136,7 @@ def _faintly_flawed(clean: Tensor, generator: torch.Generator) -> Tensor:
     return clean
 
 
-def _drawn(chance: tuple[float, tuple[float, float]], draw: np.random.Generator) -> float | None:
+def _sometimes(chance: tuple[float, tuple[float, float]], draw: np.random.Generator) -> float | None:
     """A value from a range, or None; the generator goes on by two numbers either way."""
     share, limits = chance
     comes, place = draw.random(2)
