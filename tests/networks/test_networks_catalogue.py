@@ -22,6 +22,17 @@ STATED_COUNTS = {
     "nafnet_deblur": 17_111_907,
     "nafnet_compact": 1_399_260,
     "srresnet_compact": 530_028,
+    "edsr_light_x2": 1_369_859,
+    "edsr_light_x4": 1_517_571,
+    "swinir_light_x2": 910_152,
+    "swinir_light_x4": 929_628,
+    "swinir_x4": 11_900_199,
+    "ffanet": 4_455_913,
+    "dehazeformer_t": 687_372,
+    "dehazeformer_s": 1_284_828,
+    "dehazeformer_b": 2_517_500,
+    "idt": 16_416_463,
+    "idt_small": 629_586,
 }
 FINITE = [name for name in names() if create(name).receptive_field is not None]
 every_network = pytest.mark.parametrize("name", names())

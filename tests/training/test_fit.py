@@ -21,6 +21,7 @@ from unblemish.training.fit import draw_batch, fit, step_seed
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import build_task, load_data
 from unblemish.training.synthesis import Synthesis
+from unblemish.training.task import Batch
 
 Make = Callable[..., Recipe]
 
@@ -148,7 +149,7 @@ def test_a_failed_training_keeps_the_last_checkpoint(
 
     def poisoned(recipe: Recipe, source: Any, synthesis: Any, step: int, fabric: Any) -> Any:
         batch = draw(recipe, source, synthesis, step, fabric)
-        return batch if step < 4 else batch._replace(clean=batch.clean * float("nan"))
+        return batch if step < 4 else Batch(batch.degraded, batch.clean * float("nan"))
 
     monkeypatch.setattr(module, "draw_batch", poisoned)
     with pytest.raises(TrainingError, match="step 4: 'loss' is nan"):
@@ -175,7 +176,7 @@ def test_batches_depend_on_step_and_rank_alone(recipe: Make) -> None:
         fabric: Any = SimpleNamespace(global_rank=rank, to_device=lambda x: x)
         batch = draw_batch(made, source, synthesis, step, fabric)
         assert batch.clean.is_contiguous(memory_format=torch.channels_last)
-        return torch.cat([*batch, torch.rand(1, 3, 32, 32)])  # and what a task would draw
+        return torch.cat([batch.degraded, batch.clean, torch.rand(1, 3, 32, 32)])  # and what a task would draw
 
     first = draw(0, 5)
     assert torch.equal(first, draw(0, 5))

@@ -199,10 +199,10 @@ from unblemish.training.task import RestorationTask
 
 torch.set_num_threads(1)
 out, rank = Path(sys.argv[1]), os.environ.get("LOCAL_RANK", "0")
-tasks, build = [], run.build_task
-run.build_task = lambda *a, **k: tasks.append(build(*a, **k)) or tasks[-1]
+tasks = []
+build = lambda recipe, **k: tasks.append(run.build_task(recipe, **k)) or tasks[-1]
 recipe = Recipe.load(out / "recipe.yaml")
-run.train(recipe, out / "run", devices=2, accelerator="cpu")
+run.train(recipe, out / "run", build=build, devices=2, accelerator="cpu")
 torch.save(tasks[0].state_dict(), out / f"rank{rank}.pt")
 
 if rank == "1":  # a term that is wrong on one device only must end both, with its name

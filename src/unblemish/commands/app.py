@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from unblemish.commands import bench, bundle, check_data, degrade, evaluate, examine, export, group, restore, train
+from unblemish.commands import (
+    bench,
+    bundle,
+    check_data,
+    compare,
+    degrade,
+    evaluate,
+    examine,
+    export,
+    group,
+    restore,
+    train,
+)
 from unblemish.errors import UserError
 
 app = typer.Typer(
@@ -23,6 +35,7 @@ app.command("examine")(examine.examine)
 app.command("restore")(restore.restore)
 app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.command("check-data")(check_data.check_data)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)

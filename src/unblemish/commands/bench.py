@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unblemish.commands import bench_tables
+from unblemish.commands import bench_contrast, bench_tables
 
 if TYPE_CHECKING:
     from unblemish.restoration.mosaic import Mosaic
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unblemish.restoration.treatment import Treatment
 
 app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+app.command("contrast")(bench_contrast.contrast)
 
 _DIFFERENCE_SIDE = 384
 """Side of the picture that is restored whole and in tiles, in pixels."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unblemish.contrast.cost import Cost
     from unblemish.degradations.throughput import ThroughputRow
     from unblemish.restoration.memory_use import MemoryUse
     from unblemish.restoration.speed import SpeedReport
@@ -104,6 +105,18 @@ def memory_line(use: MemoryUse) -> str:
         f"{width} x {height} pixels with --memory {use.memory}: at most {use.peak / 1e9:.2f} GB resident beside the "
         f"picture and its result ({use.idle / 1e9:.2f} GB of it the program itself), {use.seconds:.0f} s."
     )
+
+
+def contrast_table(costs: Mapping[str, Cost]) -> str:
+    """One row for the plain task, one for each contrastive loss."""
+    rows: list[list[str]] = []
+    for name, cost in costs.items():
+        if not rows:
+            rows.append(["none", f"{cost.plain_seconds:.3f}", "1.0", f"{cost.plain_bytes / 1e6:.0f}", "0", _NONE])
+        row = [name, f"{cost.seconds:.3f}", f"{cost.seconds / cost.plain_seconds:.1f}", f"{cost.bytes / 1e6:.0f}"]
+        rows.append([*row, f"{cost.state_bytes / 1e6:.0f}", f"{cost.push:.2g}"])
+    headings = ("loss", "s a step", "times plain", "MB kept for the gradient", "MB of negatives", "push")
+    return markdown(headings, rows)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -53,6 +53,7 @@ def search(
     with needs_extra("train"):
         from unblemish.grouping.errors import SearchStoppedError
         from unblemish.grouping.trained_oracle import TrainedOracle
+        from unblemish.restoration.methods import build_task
         from unblemish.training.recipe import Recipe
 
     started = time.monotonic()
@@ -65,6 +66,7 @@ def search(
         runs,
         backend=_backend(backend),
         accelerator=accelerator,
+        build=build_task,
         on_training=lambda groups: _say(f"training {_titles(groups)} (networks so far: {len(oracle.trained)})"),
     )
     try:

@@ -31,6 +31,7 @@ def train(
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
+        from unblemish.restoration.methods import build_task
         from unblemish.training.recipe import Recipe
         from unblemish.training.run import train as run
 
@@ -38,6 +39,7 @@ def train(
     result = run(
         loaded,
         output or Path("runs") / recipe.stem,
+        build=build_task,
         resume=resume,
         devices=int(devices) if devices.isdigit() else devices,
         accelerator=accelerator,

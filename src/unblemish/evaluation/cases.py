@@ -45,7 +45,7 @@ class Case:
     Attributes:
         name: Path below the folder, with forward slashes.
         damaged: `(1, 3, H, W)` float32, [0, 1].
-        clean: The same shape.
+        clean: The same shape, or larger for networks that enlarge.
     """
 
     name: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unblemish.degradations.resampling import resized
 from unblemish.evaluation.cases import Case, CaseSet, Unusable
 from unblemish.evaluation.errors import EvaluationError
 from unblemish.evaluation.metrics import Metric
@@ -25,7 +26,7 @@ class Method:
 
     Attributes:
         name: Key, and heading of its column.
-        restore: `(1, 3, H, W)` float32 in [0, 1] to the same shape and range, on the CPU.
+        restore: `(1, 3, H, W)` float32 in [0, 1] to the same range and the clean picture's shape, on the CPU.
         precision: Type it computes in, as printed beside its scores.
         applies_to: Kinds of damage it is meant for; None for all.
     """
@@ -50,7 +51,7 @@ def score(
     """Restores every picture with every method that suits it, and scores the results and the damaged inputs.
 
     A picture that cannot be read, or that a method fails on, is listed among the failures, and the work goes
-    on.
+    on. A damaged picture that is smaller than its clean one is scored as its bicubic enlargement.
 
     Args:
         methods: What to compare; none is called "input", which stands for the damaged picture itself.
@@ -117,7 +118,7 @@ class _Bench:
     def measure_input(self, cases: CaseSet, case: Case) -> bool:
         """Scores the damaged picture; whether that was possible."""
         try:
-            self._record(cases, INPUT, case, case.damaged)
+            self._record(cases, INPUT, case, _of_full_size(case))
         except EvaluationError as error:
             self.fail(cases, INPUT, case.name, str(error))
             return False
@@ -149,8 +150,15 @@ class _Bench:
             self.values.setdefault(key, {})[case.name] = value
 
 
+def _of_full_size(case: Case) -> Tensor:
+    """The damaged picture, enlarged where it is smaller than the clean one; within [0, 1]."""
+    if case.damaged.shape == case.clean.shape:
+        return case.damaged
+    return resized(case.damaged, *case.clean.shape[-2:]).clamp(0.0, 1.0)
+
+
 def _check(restored: Tensor, case: Case) -> None:
-    if restored.shape != case.damaged.shape:
-        raise ValueError(f"returned the shape {tuple(restored.shape)} for {tuple(case.damaged.shape)}")
+    if restored.shape != case.clean.shape:
+        raise ValueError(f"returned the shape {tuple(restored.shape)} instead of {tuple(case.clean.shape)}")
     if not bool(torch.isfinite(restored).all()):
         raise ValueError("returned values that are not finite")

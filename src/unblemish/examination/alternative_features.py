@@ -6,30 +6,15 @@ Neither kind of weights ships: VGG16's come from a file that the user names, SIF
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from unblemish.examination.errors import ExaminationError
 from unblemish.examination.features import Features
-
-VGG16_VARIABLE = "UNBLEMISH_VGG16"
-"""Environment variable that names the file with VGG16's features."""
-
-_LAYERS = (
-    (0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256)
-)  # fmt: skip
-"""Index in torchvision's `features`, channels in and out, up to relu3_3; max-pooling precedes 5 and 10."""
-
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, which the published weights expect to be taken out."""
+from unblemish.networks.vgg import load_vgg
 
 
 class Vgg16Features(Features):
@@ -39,11 +24,11 @@ class Vgg16Features(Features):
     tell objects apart and have lost the damage, earlier ones are little more than edges.
 
     Args:
-        path: safetensors file with torchvision's keys; None for what the environment variable names.
+        path: Of the weights, as for `networks.vgg.load_vgg`.
         dtype: float32 or bfloat16, of weights, activations and result.
 
     Raises:
-        ExaminationError: There is no such file, or it holds something else.
+        NetworkError: There is no such file, or it holds something else.
     """
 
     name = "vgg16_relu3_3"
@@ -51,7 +36,8 @@ class Vgg16Features(Features):
 
     def __init__(self, path: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
         self._dtype = dtype
-        self._weights = {key: value.to(dtype) for key, value in _load(path).items()}
+        network = load_vgg(16, ["relu3_3"], path)
+        self._network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @property
     def description(self) -> dict[str, Any]:
@@ -61,14 +47,7 @@ class Vgg16Features(Features):
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
         """See `Features.__call__`."""
-        shift, scale = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
-        x = ((pictures.cpu() - shift) / scale).to(self._dtype, memory_format=torch.channels_last)
-        for index, _, _ in _LAYERS:
-            if index in (5, 10):
-                x = F.max_pool2d(x, 2)
-            weight, bias = (self._weights[f"features.{index}.{part}"] for part in ("weight", "bias"))
-            x = F.relu(F.conv2d(x, weight, bias, padding=1))
-        return x
+        return self._network(pictures.cpu().contiguous(memory_format=torch.channels_last))[0]
 
 
 class SiftFeatures(Features):
@@ -112,26 +91,3 @@ class SiftFeatures(Features):
             found.append(descriptors.reshape(rows, columns, 128))
         stacked = torch.from_numpy(np.stack(found)).float().div_(255)  # (B, h, w, 128)
         return stacked.permute(0, 3, 1, 2)  # (B, 128, h, w)
-
-
-def _load(given: Path | None) -> dict[str, Tensor]:
-    """The weights up to relu3_3."""
-    named = given or os.environ.get(VGG16_VARIABLE)
-    wanted = "a safetensors file with torchvision's keys features.0.weight ... features.14.bias"
-    if not named:
-        raise ExaminationError(f"no VGG16 weights are given; set {VGG16_VARIABLE} to {wanted}")
-    path = Path(named)
-    if not path.is_file():
-        raise ExaminationError(f"{path}: no such file; VGG16 weights must be {wanted}")
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ExaminationError(f"{path}: cannot be read as safetensors ({error}); give {wanted}") from error
-    kept: dict[str, Tensor] = {}
-    for index, entering, leaving in _LAYERS:
-        for part, shape in (("weight", (leaving, entering, 3, 3)), ("bias", (leaving,))):
-            key = f"features.{index}.{part}"
-            if key not in weights or tuple(weights[key].shape) != shape:
-                raise ExaminationError(f"{path}: {key} of shape {shape} is missing; give {wanted}")
-            kept[key] = weights[key]
-    return kept

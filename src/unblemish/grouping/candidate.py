@@ -20,7 +20,8 @@ from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import hold_out
 from unblemish.training.fit import LAST
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import train
+from unblemish.training.run import build_task, train
+from unblemish.training.task import TaskBuilder
 from unblemish.training.validation import BATCH, Validation
 
 SCORES = "scores.json"
@@ -38,11 +39,13 @@ class Candidate:
         recipe: Names the group's degradations.
         folder: Of the run, which may have been begun or finished before.
         accelerator: As of `training.run.train`.
+        build: As of `training.run.train`.
     """
 
     recipe: Recipe
     folder: Path
     accelerator: str = "auto"
+    build: TaskBuilder = build_task
 
 
 def derive(base: Recipe, group: Group, budget: int) -> Recipe:
@@ -72,6 +75,8 @@ def fingerprint(recipe: Recipe) -> str:
     """
     content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in _IRRELEVANT}
     content.pop("data.memory")
+    if recipe.contrast is None:
+        del content["contrast"]  # so that trainings from before there was this part keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):
         if folder:
             files = find_pictures(folder)
@@ -119,7 +124,10 @@ def carry_out(candidate: Candidate) -> dict[str, float]:
         return done["psnr"]
     begun = (folder / LAST).exists()
     if not begun or Checkpoint.load(folder / LAST).step < recipe.steps:
-        result = train(recipe, folder, resume=begun, accelerator=candidate.accelerator, command=["group search"])
+        result = train(
+            recipe, folder,
+            build=candidate.build, resume=begun, accelerator=candidate.accelerator, command=["group search"],
+        )  # fmt: skip
         if result.step < result.steps:
             raise SearchStoppedError(
                 f"stopped in the training of {' + '.join(recipe.degradations.names)} after {result.step} of "

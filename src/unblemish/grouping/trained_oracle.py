@@ -10,6 +10,8 @@ from unblemish.grouping.candidate import Candidate, carry_out, derive, fingerpri
 from unblemish.grouping.errors import GroupingError
 from unblemish.grouping.problem import Group, Oracle
 from unblemish.training.recipe import Recipe
+from unblemish.training.run import build_task
+from unblemish.training.task import TaskBuilder
 
 
 class Backend(Protocol):
@@ -49,6 +51,7 @@ class TrainedOracle(Oracle):
         runs: Folder with a folder for each training.
         backend: Where to train.
         accelerator: As of `training.run.train`.
+        build: As of `training.run.train`.
         on_training: Called with the groups whose training begins now.
 
     Attributes:
@@ -67,6 +70,7 @@ class TrainedOracle(Oracle):
         *,
         backend: Backend | None = None,
         accelerator: str = "auto",
+        build: TaskBuilder = build_task,
         on_training: Callable[[Sequence[Group]], None] = lambda _: None,
     ) -> None:
         super().__init__(base.degradations.names)
@@ -75,6 +79,7 @@ class TrainedOracle(Oracle):
         self._base, self._budget, self._runs = base, budget, runs
         self._backend = backend or InProcess()
         self._accelerator = accelerator
+        self._build = build
         self._on_training = on_training
         self._scores: dict[Group, dict[str, float]] = {}
         self.workers = self._backend.workers
@@ -112,7 +117,7 @@ class TrainedOracle(Oracle):
             if done := finished(folder):
                 self._scores[group] = done["psnr"]
             else:
-                missing[group] = Candidate(recipe, folder, self._accelerator)
+                missing[group] = Candidate(recipe, folder, self._accelerator, self._build)
         waiting = list(missing)
         for start in range(0, len(waiting), self.workers):
             batch = waiting[start : start + self.workers]

@@ -7,10 +7,15 @@ from difflib import get_close_matches
 from inspect import signature
 
 from unblemish.networks.base import Network
+from unblemish.networks.dehazeformer import dehazeformer_b, dehazeformer_s, dehazeformer_t
+from unblemish.networks.edsr import edsr_light_x2, edsr_light_x4
 from unblemish.networks.errors import NetworkError
+from unblemish.networks.ffanet import ffanet, ffanet_small
+from unblemish.networks.idt import idt, idt_small
 from unblemish.networks.nafnet import nafnet, nafnet_compact, nafnet_deblur
 from unblemish.networks.restormer import restormer, restormer_small
 from unblemish.networks.srresnet import srresnet, srresnet_compact, srresnet_x4, srresnet_x4_compact
+from unblemish.networks.swinir import swinir_light_x2, swinir_light_x4, swinir_x4
 
 _CATALOGUE: dict[str, Callable[..., Network]] = {
     "srresnet": srresnet,
@@ -22,6 +27,18 @@ _CATALOGUE: dict[str, Callable[..., Network]] = {
     "nafnet": nafnet,
     "nafnet_deblur": nafnet_deblur,
     "nafnet_compact": nafnet_compact,
+    "edsr_light_x2": edsr_light_x2,
+    "edsr_light_x4": edsr_light_x4,
+    "swinir_light_x2": swinir_light_x2,
+    "swinir_light_x4": swinir_light_x4,
+    "swinir_x4": swinir_x4,
+    "ffanet": ffanet,
+    "ffanet_small": ffanet_small,
+    "dehazeformer_t": dehazeformer_t,
+    "dehazeformer_s": dehazeformer_s,
+    "dehazeformer_b": dehazeformer_b,
+    "idt": idt,
+    "idt_small": idt_small,
 }
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from unblemish.files import write_atomically
+from unblemish.networks.base import Network
+from unblemish.networks.catalogue import create
 from unblemish.networks.errors import NetworkError
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
@@ -58,6 +61,29 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
             f"{path}: is damaged or no safetensors file ({_line(error)}); give one of `unblemish train`"
         ) from error
     put_weights(network, weights, path)
+
+
+def load_described(path: str | Path) -> Network:
+    """Builds the network that a safetensors file of `unblemish train` says it is for, and fills it.
+
+    Returns:
+        float32 (or the file's dtype where it is another), on the CPU, in training mode.
+
+    Raises:
+        NetworkError: The file cannot be read, does not say its network, or does not fit it.
+    """
+    path = _existing(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = file.metadata() or {}
+        name, options = told["network"], json.loads(told.get("options", "{}"))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise NetworkError(
+            f"{path}: does not say which network it is for ({_line(error)}); give weights of `unblemish train`"
+        ) from error
+    network = create(name, options)
+    load_weights(network, path)
+    return network
 
 
 def put_weights(network: nn.Module, weights: Mapping[str, Tensor], origin: str | Path) -> None:

@@ -41,6 +41,7 @@ from unblemish.restoration.errors import BundleError
 from unblemish.restoration.examining import describer
 from unblemish.restoration.group_finding import Say, digest, find_groups, listing, read_result, similarity, titles
 from unblemish.restoration.group_training import build_network, carry_out, group_name, shipped_weights
+from unblemish.restoration.methods import build_task
 from unblemish.training.callbacks import Callback
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import Recipe
@@ -172,7 +173,7 @@ def _recipes(plan: Plan, descriptor: Descriptor, paths: Sequence[Path], runs: Pa
         listener.say(f"search: training {titles(groups)} for {plan.budget} steps")
 
     oracle = TrainedOracle(
-        plan.recipe, plan.budget, runs / "candidates", accelerator=plan.accelerator, on_training=tell
+        plan.recipe, plan.budget, runs / "candidates", accelerator=plan.accelerator, build=build_task, on_training=tell
     )
     groups = find_groups(matrix, oracle, plan.threshold, runs / "grouping.json", listener.say)
     listener.say(f"groups: {titles(groups)}")

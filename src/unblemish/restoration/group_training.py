@@ -21,6 +21,7 @@ from unblemish.pictures.folders import find_pictures
 from unblemish.restoration.bundle_parts import NetworkCard
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.margin import measure_margin
+from unblemish.restoration.methods import build_task
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.fit import BEST, LAST
@@ -69,8 +70,9 @@ def carry_out(
     begun = (folder / LAST).exists()
     if not begun or Checkpoint.load(folder / LAST).step < recipe.steps:
         result = train(
-            recipe, folder, resume=begun, accelerator=accelerator, callbacks=callbacks(), command=["group build"]
-        )
+            recipe, folder,
+            build=build_task, resume=begun, accelerator=accelerator, callbacks=callbacks(), command=["group build"],
+        )  # fmt: skip
         if result.step < result.steps:
             raise BuildStoppedError(
                 f"stopped in the training of {' + '.join(recipe.degradations.names)} after {result.step} of "

@@ -73,6 +73,7 @@ def fit(
             watcher.on_step(step, terms, learner.rate(step))
         if step == recipe.steps or step % recipe.validation.every == 0:
             scores = learner.score(validation, step)
+            task.after_validation(scores)
             best = _keep_if_best(learner, state, folder, scores["gain"], step)
             for watcher in watchers:
                 watcher.on_validation(step, scores, best)

@@ -34,7 +34,7 @@ class Learner:
         self.recipe = recipe
         self.task = task
         self.fabric = fabric
-        _lay_channels_last(task)
+        lay_channels_last(task)
         self._average = WeightAverage(task.network, recipe.ema)
         self._average.network.to(fabric.device)
         self._optimiser = torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay)
@@ -108,8 +108,8 @@ class Learner:
         return dict(zip(names, values.tolist(), strict=True))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _lay_channels_last(task: Task) -> None:
-    """Puts the weights of convolutions into channels_last memory, and no others.
+def lay_channels_last(task: Task) -> None:
+    """Puts the weights of convolutions into channels_last memory in place, and no others.
 
     Gradients of other 4-D parameters come in the plain layout; several devices would have to copy each of them.
     """

@@ -3,78 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from unblemish.training.contrast_part import ContrastPart
 from unblemish.training.errors import TrainingError
+from unblemish.training.recipe_parts import (
+    DataPart,
+    DegradationPart,
+    NetworkPart,
+    OptimiserPart,
+    Part,
+    TaskPart,
+    ValidationPart,
+)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NetworkPart(_Part):
-    """Which network of the catalogue is trained."""
-
-    name: str = Field(description="of the catalogue")
-    options: dict[str, object] = Field(default={}, description="what differs from the network's defaults")
-    start: Path | None = Field(default=None, description="safetensors weights to start from")
-
-
-class DataPart(_Part):
-    """Where clean pictures come from and how patches are cut."""
-
-    folder: Path = Field(description="clean pictures, folders below included")
-    patch: int = Field(default=128, ge=8, description="side of the square patches, pixels")
-    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        default=(1.0,), min_length=1, description="each picture is also used shrunk by these factors"
-    )
-    memory: float = Field(default=4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again")
-
-
-class DegradationPart(_Part):
-    """What damages the patches: one of `names` a patch, or undamaged with probability `clean`; then shrinking."""
-
-    names: tuple[str, ...] = Field(default=(), description="of the catalogue; none where only `shrink` is wanted")
-    clean: float = Field(default=0.0, ge=0, lt=1)
-    shrink: int = Field(default=1, ge=1, description="bicubic factor, for networks that enlarge by it")
-
-    @model_validator(mode="after")
-    def _does_something(self) -> DegradationPart:
-        if not self.names and self.shrink == 1:
-            raise ValueError("give degradations.names, or a degradations.shrink above 1")
-        return self
-
-
-class TaskPart(_Part):
-    """What one step minimises."""
-
-    loss: Literal["l1", "charbonnier", "psnr"] = "l1"
-
-
-class OptimiserPart(_Part):
-    """AdamW, linear warm-up, cosine to `floor` times the rate."""
-
-    rate: float = Field(default=2e-4, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(default=0.0, ge=0)
-    warmup: int = Field(default=0, ge=0, description="steps")
-    floor: float = Field(default=0.0, ge=0, le=1)
-    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
-
-
-class ValidationPart(_Part):
-    """Pictures held out of training, cropped in the middle, each with every degradation once."""
-
-    folder: Path | None = Field(default=None, description="None holds out pictures of the training folder")
-    pictures: int = Field(default=16, ge=1)
-    crop: int = Field(default=192, ge=16, description="side of the square, pixels")
-    every: int = Field(default=1000, ge=1, description="steps")
-
-
-class Recipe(_Part):
+class Recipe(Part):
     """A training run.
 
     Raises:
@@ -86,6 +33,7 @@ class Recipe(_Part):
     data: DataPart
     degradations: DegradationPart
     task: TaskPart = TaskPart()
+    contrast: ContrastPart | None = Field(default=None, description="a contrastive loss besides the task's")
     optimiser: OptimiserPart = OptimiserPart()
     validation: ValidationPart = ValidationPart()
     steps: int = Field(ge=1)
@@ -116,7 +64,7 @@ class Recipe(_Part):
         """All values as plain data by their dotted keys, such as "optimiser.rate"."""
         values: dict[str, object] = {}
         for key, value in self.model_dump(mode="json").items():
-            part = isinstance(getattr(self, key), _Part)
+            part = isinstance(getattr(self, key), Part)
             values |= {f"{key}.{inner}": v for inner, v in value.items()} if part else {key: value}
         return values
 

@@ -1,4 +1,7 @@
-"""A recipe carried out: from a file to a folder with weights, journal and checkpoint."""
+"""A recipe carried out: from a file to a folder with weights, journal and checkpoint.
+
+What methods add to plain training comes in through `build`: `restoration.methods.build_task` knows all of them.
+"""
 
 from __future__ import annotations
 
@@ -25,29 +28,57 @@ from unblemish.training.data import PatchSource, hold_out
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST, fit
 from unblemish.training.recipe import Recipe
-from unblemish.training.task import RestorationTask, Task
+from unblemish.training.task import RestorationTask, Task, TaskBuilder
 from unblemish.training.validation import Validation
 
 DESCRIPTION = "training.yaml"
 FIXED = (
-    *(
-        "network.name",
-        "network.options",
-        "data.patch",
-        "data.scales",
-        "degradations.names",
-        "degradations.clean",
-        "degradations.shrink",
-    ),
-    *("task.loss", "validation.folder", "validation.pictures", "batch", "ema", "seed"),
+    "network.name",
+    "network.options",
+    "data.patch",
+    "data.scales",
+    "degradations",
+    "task",
+    "contrast",
+    "validation.folder",
+    "validation.pictures",
+    "batch",
+    "ema",
+    "seed",
 )
-"""Keys of a recipe that must stay when a training is resumed; other values would make it another training."""
+"""Keys and parts of a recipe that must stay when a training is resumed: others would make it another training."""
+
+
+def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
+    """Plain restoration: the network of the recipe, with its starting weights if `use_start`, and the recipe's loss.
+
+    Raises:
+        TrainingError: The recipe asks for a method, or the network enlarges by another factor than the recipe shrinks.
+        NetworkError: The network, its options or its weights are not right.
+    """
+    if recipe.contrast:
+        raise TrainingError("the recipe has a part 'contrast': give train(..., build=restoration.methods.build_task)")
+    return plain_task(recipe, use_start=use_start)
+
+
+def plain_task(recipe: Recipe, *, use_start: bool = True) -> RestorationTask:
+    """`build_task` without what methods add, for methods that wrap it."""
+    network = create(recipe.network.name, recipe.network.options)
+    if network.scale != recipe.degradations.shrink:
+        raise TrainingError(
+            f"network {recipe.network.name} enlarges pictures {network.scale} times, but they are shrunk "
+            f"{recipe.degradations.shrink} times; set degradations.shrink={network.scale}"
+        )
+    if recipe.network.start and use_start:
+        load_weights(network, recipe.network.start)
+    return RestorationTask(network, recipe.task.loss)
 
 
 def train(
     recipe: Recipe,
     folder: Path,
     *,
+    build: TaskBuilder = build_task,
     resume: bool = False,
     devices: int | str = 1,
     accelerator: str = "auto",
@@ -61,6 +92,7 @@ def train(
     Args:
         recipe: What to train.
         folder: Made if missing.
+        build: Makes the task; the default knows plain restoration alone.
         resume: Go on from `folder/last.ckpt`.
         devices: How many devices of the accelerator, or "auto" for all.
         accelerator: "auto" takes a GPU where there is one; "cpu", "cuda", "mps".
@@ -72,7 +104,7 @@ def train(
     """
     state = _open(recipe, folder, resume)
     fabric = _launch(recipe, devices, accelerator)
-    task = build_task(recipe, use_start=not resume)
+    task = build(recipe, use_start=not resume)
     data = load_data(recipe)
     facts = _facts(task, data, fabric)
     watchers = [Journal(folder), *callbacks] if fabric.is_global_zero else []
@@ -96,24 +128,6 @@ def train(
     finally:
         for watcher in watchers:
             watcher.on_end(result)
-
-
-def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
-    """The network of the recipe, with its starting weights if `use_start`, in the task of the recipe.
-
-    Raises:
-        TrainingError: The network enlarges by another factor than the recipe shrinks.
-        NetworkError: The network, its options or its weights are not right.
-    """
-    network = create(recipe.network.name, recipe.network.options)
-    if network.scale != recipe.degradations.shrink:
-        raise TrainingError(
-            f"network {recipe.network.name} enlarges pictures {network.scale} times, but they are shrunk "
-            f"{recipe.degradations.shrink} times; set degradations.shrink={network.scale}"
-        )
-    if recipe.network.start and use_start:
-        load_weights(network, recipe.network.start)
-    return RestorationTask(network, recipe.task.loss)
 
 
 def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
@@ -179,8 +193,8 @@ def _open(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint:
         return Checkpoint.start(recipe)
     state = Checkpoint.load(path)
     before, now = Recipe.parse(state.recipe, str(path)).flat(), recipe.flat()
-    changed = [key for key in now if now[key] != before[key]]
-    if fixed := [key for key in changed if key in FIXED]:
+    changed = [key for key in {**before, **now} if now.get(key) != before.get(key)]
+    if fixed := [key for key in changed if any(key == part or key.startswith(f"{part}.") for part in FIXED)]:
         raise TrainingError(
             f"{path}: was trained with another recipe ({', '.join(fixed)} differ); give the same one, or "
             "train anew in another folder with network.start"
@@ -190,7 +204,7 @@ def _open(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint:
     if "validation.crop" in changed:
         state.best = Checkpoint.start(recipe).best  # scores on other crops do not compare
     state.recipe = recipe.model_dump(mode="json")
-    state.history += [f"step {state.step}: {key} changed from {before[key]} to {now[key]}" for key in changed]
+    state.history += [f"step {state.step}: {key} changed from {before.get(key)} to {now.get(key)}" for key in changed]
     return state
 
 
@@ -226,6 +240,7 @@ def _facts(task: Task, data: tuple[PatchSource, Validation], fabric: Fabric) -> 
         "pictures": len(source),
         "protocol": str(validation.protocol),
         "broken": [*validation.broken.values(), *source.broken.values()],
+        **task.facts(),
     }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,11 +12,21 @@ from unblemish.networks.base import Network
 from unblemish.training.losses import LOSSES
 
 
-class Batch(NamedTuple):
-    """What a step sees: `(B, 3, H, W)` float32 [0, 1] damaged and clean patches on the training device."""
+class Batch:
+    """What a step sees: damaged and clean patches on the training device.
 
-    degraded: Tensor
-    clean: Tensor
+    No tuple and no dataclass: Fabric would round the tensors in those to bfloat16 on their way in, targets included.
+
+    Args:
+        degraded: `(B, 3, H / scale, W / scale)` float32, [0, 1].
+        clean: `(B, 3, H, W)` float32, [0, 1].
+    """
+
+    __slots__ = ("clean", "degraded")
+
+    def __init__(self, degraded: Tensor, clean: Tensor) -> None:
+        self.degraded = degraded
+        self.clean = clean
 
 
 class Task(nn.Module, ABC):
@@ -44,6 +54,13 @@ class Task(nn.Module, ABC):
     def after_step(self, step: int) -> None:
         """Called after the optimiser's step number `step` (from 1); the default does nothing."""
 
+    def after_validation(self, scores: Mapping[str, float]) -> None:
+        """Called after each validation with its scores, see `Validation.score`; the default does nothing."""
+
+    def facts(self) -> dict[str, Any]:
+        """What records of the training should say of the task besides its recipe, fit for JSON; by default nothing."""
+        return {}
+
     def trainable(self) -> Iterable[nn.Parameter]:
         """The parameters that the optimiser changes."""
         return (p for p in self.parameters() if p.requires_grad)
@@ -61,3 +78,7 @@ class RestorationTask(Task):
         """Loss of the restored batch, computed in float32."""
         output = self.network(batch.degraded).float()
         return {"loss": self.loss(output, batch.clean), "output": output}
+
+
+TaskBuilder = Callable[..., Task]
+"""`build(recipe, use_start=...)`: the task of a recipe, with the network's starting weights if `use_start`."""

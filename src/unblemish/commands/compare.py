@@ -1,0 +1,132 @@
+"""`unblemish compare`: arms of one recipe, trained at equal budgets and scored alike."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unblemish.errors import UserError
+
+if TYPE_CHECKING:
+    from unblemish.training.study import StudyRun
+    from unblemish.training.study_result import StudyResult
+    from unblemish.training.study_scores import ScoredSet
+
+
+def compare(
+    study: Annotated[Path, typer.Argument(help="YAML file: a recipe, its arms, seeds, and how to score.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Changes for all arms, such as data.folder=photos."),
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--score",
+            metavar="NAME=FOLDER",
+            help="Pictures to score on: clean ones, or pairs in subfolders such as hazy and clear. May be repeated.",
+        ),
+    ] = None,
+    arms: Annotated[list[str] | None, typer.Option("--arm", help="Train only these arms; all by default.")] = None,
+    seeds: Annotated[list[int] | None, typer.Option("--seed", help="Train only these seeds; all by default.")] = None,
+    runs: Annotated[
+        Path, typer.Option(help="Folder for the trainings; those found there go on, or are not repeated.")
+    ] = Path("runs/study"),
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write the validation curves as PNG.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Write the printed tables as Markdown.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+) -> None:
+    """Train the arms of a study with every seed, score them, and print what they differ from the reference.
+
+    The result covers all finished runs of the folder, whichever command trained them. Ctrl-C saves; the same command
+    goes on from there. Exit status 130 says so.
+    """
+    from unblemish.commands.extras import needs_extra
+
+    with needs_extra("train"):
+        from unblemish.evaluation.curves import check_ending, save_curves
+        from unblemish.training.study import Study, chosen, plan
+        from unblemish.training.study_result import StudyResult
+        from unblemish.training.study_runs import finished
+
+    started = time.monotonic()
+    if plot:
+        check_ending(plot)
+    loaded = Study.load(study)
+    planned = plan(loaded, runs, overrides or [])
+    for run in planned:
+        finished(run)  # complains of folders that hold other trainings, before hours are spent on the first
+    sets = scored_sets(score or [], planned, loaded.reference, loaded.protocols, loaded.metrics)
+    for run in chosen(planned, arms or [], seeds or []):
+        _carry_out(run, sets, accelerator)
+    result = StudyResult.gather(loaded, planned, sets)
+    _write(result, overrides or [], output, table, time.monotonic() - started)
+    if plot:
+        save_curves(result.curves(), loaded.reference, plot, loaded.purpose)
+
+
+def scored_sets(
+    words: Sequence[str], planned: Sequence[StudyRun], reference: str, protocols: Sequence[str], metrics: Sequence[str]
+) -> list[ScoredSet]:
+    """What all arms are scored on: the folders of NAME=FOLDER words, damaged as the reference's recipe says.
+
+    Raises:
+        UserError: A word is of another form, two have one name, or a folder is not what it must be.
+    """
+    from unblemish.evaluation.metrics import create_metric
+    from unblemish.evaluation.protocol import preset
+    from unblemish.training.study_scores import scored_set
+
+    damage = next(run.recipe.degradations for run in planned if run.arm == reference)
+    ways = [preset(name) for name in protocols], [create_metric(name) for name in metrics]
+    sets = [scored_set(word, damage, *ways) for word in words]
+    if len({one.name for one in sets}) < len(sets):
+        raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
+    return sets
+
+
+def _carry_out(run: StudyRun, sets: Sequence[ScoredSet], accelerator: str) -> None:
+    """Trains and scores a run; what is done already is not done again."""
+    from unblemish.commands.console import TrainingProgress
+    from unblemish.restoration.methods import build_task
+    from unblemish.training.study_runs import carry_out, finished
+    from unblemish.training.study_scores import known_scores, score_run
+
+    if not finished(run):
+        _say(f"training {run.folder.name}")
+        command = ["unblemish", *sys.argv[1:]]
+        if not carry_out(run, build_task, accelerator=accelerator, callbacks=[TrainingProgress()], command=command):
+            _say(f"stopped in {run.folder.name}, which is saved; the same command goes on from there")
+            raise typer.Exit(130)
+    for pictures in sets:
+        if not known_scores(run, pictures):
+            _say(f"scoring {run.folder.name} on {pictures.name}")
+            score_run(run, pictures, accelerator)
+
+
+def _write(
+    result: StudyResult, overrides: Sequence[str], output: Path | None, table: Path | None, seconds: float
+) -> None:
+    """Prints the tables, and writes them and the whole result where that is wanted."""
+    from unblemish.evaluation.provenance import provenance, write_result
+    from unblemish.files import write_atomically
+    from unblemish.training.study_table import to_markdown
+
+    text = to_markdown(result)
+    typer.echo(text, nl=False)
+    if table:
+        table.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(table, text.encode())
+    if output:
+        origin = provenance(["unblemish", *sys.argv[1:]], result.study.seeds, seconds)
+        write_result(output, {"provenance": origin, "overrides": list(overrides), **result.to_dict()})
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)

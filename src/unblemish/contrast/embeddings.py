@@ -1,0 +1,189 @@
+"""Embeddings: frozen networks whose features pictures are compared by.
+
+All published losses use VGG. Where its weights are not at hand, the deep degradation features of the project's own
+descriptor (GRIDS, Sec. 4.1) take their place; which it was stands in the records of the training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unblemish.networks.base import Network
+from unblemish.networks.srresnet import SLOPE, SRResNet
+from unblemish.networks.vgg import Depth, find_weights, load_vgg
+from unblemish.training.contrast_part import EmbeddingPart
+from unblemish.training.errors import TrainingError
+
+DescriptorLoader = Callable[[], Network]
+"""Loads the descriptor; called only where it is wanted."""
+
+
+class Embedding:
+    """Features of pictures by a frozen network, with a weight for each layer.
+
+    Not a module: its weights are published ones, so they are not kept in checkpoints. It follows the pictures' device.
+
+    Args:
+        name: Of the network, for records.
+        network: Maps pictures to a list of features; frozen, and kept in channels_last memory.
+        layers: Names of the layers in the order of the list, with their weights.
+        full_precision: Compute in float32 also under autocast.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, layers: Mapping[str, float], *, full_precision: bool = False
+    ) -> None:
+        frozen = network.eval().requires_grad_(False)
+        self._network = frozen.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self._device = torch.device("cpu")
+        self.name = name
+        self.layers = dict(layers)
+        self.full_precision = full_precision
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What records say of it, fit for JSON."""
+        return {"network": self.name, "layers": self.layers, "full_precision": self.full_precision}
+
+    def __call__(self, pictures: Tensor) -> list[Tensor]:
+        """Features of each layer.
+
+        Args:
+            pictures: `(B, 3, H, W)` float32, white at 1; gradients flow through.
+
+        Returns:
+            A `(B, C, h, w)` for each layer.
+        """
+        if pictures.device != self._device:
+            self._network.to(pictures.device)
+            self._device = pictures.device
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        if self.full_precision:
+            with torch.autocast(pictures.device.type, enabled=False):
+                return self._network(pictures.float())
+        return self._network(pictures)
+
+    def distance(self, anchor: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+        """Mean absolute difference of features in each layer.
+
+        Args:
+            anchor: `(B, C, h, w)` for each layer.
+            others: `(N * B, C, h, w)` for each layer: N batches one after another.
+
+        Returns:
+            `(N, layers)` float32, not weighed.
+        """
+        found = []
+        for one, many in zip(anchor, others, strict=True):
+            parted = many.unflatten(0, (-1, len(one)))  # (N, B, C, h, w)
+            found.append((one[None] - parted).abs().float().mean(dim=(1, 2, 3, 4)))  # (N,)
+        return torch.stack(found, dim=1)
+
+    def weighed(self, distances: Tensor) -> Tensor:
+        """Sum over layers of `(..., layers)`, each times its weight: `(...,)`."""
+        return (distances * distances.new_tensor(list(self.layers.values()))).sum(dim=-1)  # no matmul: autocast rounds
+
+
+def vgg_embedding(
+    depth: Depth, layers: Mapping[str, float], path: Path | None = None, *, full_precision: bool = False
+) -> Embedding:
+    """VGG16 or VGG19 after chosen activations.
+
+    Args:
+        depth: 16 or 19.
+        layers: "relu1_2" and so on, with their weights.
+        path: Of the weights, as for `networks.vgg.load_vgg`.
+        full_precision: As for `Embedding`.
+
+    Raises:
+        TrainingError: A layer does not exist.
+        NetworkError: There are no weights, or they do not fit.
+    """
+    try:
+        network = load_vgg(depth, list(layers), path)
+    except ValueError as error:
+        raise TrainingError(f"contrast.layers: {error}") from error
+    return Embedding(f"vgg{depth}", network, layers, full_precision=full_precision)
+
+
+def descriptor_embedding(network: SRResNet, layers: Mapping[str, float], *, full_precision: bool = False) -> Embedding:
+    """The residual trunk of a descriptor, which sees pictures at their own size; what comes after it is not run.
+
+    Args:
+        network: A descriptor.
+        layers: "block1" and so on: after that residual block; with their weights.
+        full_precision: As for `Embedding`.
+
+    Raises:
+        TrainingError: The network has no such block.
+    """
+    known = {f"block{number}": number for number in range(1, len(network.body) + 1)}
+    if unknown := [name for name in layers if name not in known]:
+        raise TrainingError(
+            f"contrast.layers: the descriptor has no {', '.join(unknown)}; choose from {', '.join(known)}"
+        )
+    trunk = _Trunk(network, [known[name] for name in layers])
+    return Embedding("descriptor", trunk, layers, full_precision=full_precision)
+
+
+class _Trunk(nn.Module):
+    """First convolution and residual blocks of an SRResNet, tapped after some of them."""
+
+    def __init__(self, network: SRResNet, taps: Sequence[int]) -> None:
+        super().__init__()
+        self.first = network.conv_first
+        self.blocks = nn.ModuleList(list(network.body)[: max(taps)])
+        self.taps = tuple(taps)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """`(B, 3, H, W)` to `(B, width, H, W)` for each tap."""
+        x = F.leaky_relu(self.first(x), SLOPE)
+        found: dict[int, Tensor] = {}
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x)
+            found[number] = x
+        return [found[tap] for tap in self.taps]
+
+
+def create_embedding(
+    part: EmbeddingPart, depth: Depth, layers: Mapping[str, float], descriptor: DescriptorLoader
+) -> Embedding:
+    """The embedding that a recipe asks for.
+
+    Args:
+        part: What the recipe says.
+        depth: The published VGG of the loss; "auto" takes the other one where only that is found.
+        layers: Published layers and their weights, where the recipe names none; on the descriptor the same weights
+            stand for blocks from the first to the last, evenly spread.
+        descriptor: Loads the network that stands in where no VGG is found.
+
+    Raises:
+        TrainingError: The recipe names layers that the embedding does not have.
+        NetworkError: It asks for a VGG whose weights are not found.
+    """
+    named = dict(zip(part.layers, part.layer_weights or (), strict=True)) if part.layers else None
+    full = part.embedding_precision == "float32"
+    kind = part.embedding
+    if kind == "auto":
+        depths: tuple[Depth, ...] = (depth, 35 - depth)  # pyright: ignore[reportAssignmentType]
+        found = next((d for d in depths if part.embedding_weights or find_weights(d)), None)
+        kind = f"vgg{found}" if found else "descriptor"
+    if kind != "descriptor":
+        return vgg_embedding(
+            16 if kind == "vgg16" else 19, named or layers, part.embedding_weights, full_precision=full
+        )
+    network = descriptor()
+    assert isinstance(network, SRResNet)
+    return descriptor_embedding(network, named or _spread(layers, len(network.body)), full_precision=full)
+
+
+def _spread(layers: Mapping[str, float], blocks: int) -> dict[str, float]:
+    """The weights of published layers for as many blocks of a descriptor, the last one included."""
+    weights = enumerate(layers.values(), start=1)
+    return {f"block{max(1, round(blocks * number / len(layers)))}": weight for number, weight in weights}

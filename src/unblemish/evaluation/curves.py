@@ -1,0 +1,136 @@
+"""Validation curves of several arms as a figure, drawn so that small differences can be seen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from unblemish.evaluation.errors import EvaluationError
+from unblemish.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Curve = Sequence[tuple[int, float]]
+"""Steps, rising, with a gain in dB each."""
+
+_SETTLED = 1 / 4
+"""Share of the steps after which curves decide the limits; before that they rise from far below."""
+
+_COLOURS = ("#2e6fb7", "#d1495b", "#3f9b56", "#e08e1b", "#8659b5", "#1d9aa1", "#b0568f", "#7d7a1c", "#5a6acf")
+_INK, _SOFT, _FAINT = "#1f2933", "#6b7280", "#c5cbd3"
+
+
+def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path: Path, title: str) -> None:
+    """Draws gains over steps, and beside them what they differ from the reference's with the same seed, as a PNG.
+
+    One colour an arm; thin lines are seeds, thick ones their mean at the steps that all seeds of the arm have.
+    Seeds differ more than arms do, so differences are paired. The limits leave out the first quarter of the steps.
+
+    Args:
+        curves: By arm and seed; at least one of them has a point.
+        reference: The arm that is subtracted; where no other arm shares a seed with it, there is no second panel.
+        path: Ends in .png; its folder is made where it is missing. An existing file is replaced.
+        title: Stands above.
+
+    Raises:
+        EvaluationError: The ending is another one, or there is nothing to draw.
+        ModuleNotFoundError: matplotlib is not installed.
+        OSError: The file cannot be written.
+    """
+    check_ending(path)
+    if not any(curve for seeds in curves.values() for curve in seeds.values()):
+        raise EvaluationError(f"{path}: there is no validation to draw yet; finish a training first")
+    # Not pyplot, which keeps figures and chooses a window system.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    differences = paired(curves, reference)
+    figure = Figure(figsize=(14 if differences else 8, 6), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=13, color=_INK, x=0.01, ha="left", parse_math=False)
+    panels = figure.subplots(1, 2 if differences else 1, squeeze=False)[0]
+    colours = {arm: _COLOURS[place % len(_COLOURS)] for place, arm in enumerate(curves)}
+    _draw(panels[0], curves, colours, "validation gain", "dB over the damaged input")
+    if differences:
+        panels[1].axhline(0, color=colours[reference], linewidth=2.4)
+        _draw(panels[1], differences, colours, f"difference to {reference} with the same seed", "dB")
+        low, high = panels[1].get_ylim()
+        panels[1].set_ylim(min(low, 0), max(high, 0))
+    legend = figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=6, fontsize=10, frameon=False
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content.getvalue())
+
+
+def check_ending(path: Path) -> None:
+    """Complains of a file that would be no PNG.
+
+    Raises:
+        EvaluationError: The ending is another one.
+    """
+    if path.suffix.lower() != ".png":
+        raise EvaluationError(f"{path}: plots are written as .png; choose this ending")
+
+
+def mean_curve(curves: Sequence[Curve]) -> list[tuple[int, float]]:
+    """Mean gain at the steps that all curves have."""
+    tables = [dict(curve) for curve in curves]
+    shared = sorted(set.intersection(*(set(table) for table in tables))) if tables else []
+    return [(step, fmean(table[step] for table in tables)) for step in shared]
+
+
+def paired(curves: Mapping[str, Mapping[int, Curve]], reference: str) -> dict[str, dict[int, Curve]]:
+    """What the other arms' curves differ from the reference's with the same seed, at the steps that both have."""
+    base = {seed: dict(curve) for seed, curve in curves.get(reference, {}).items()}
+    found: dict[str, dict[int, Curve]] = {}
+    for arm, seeds in curves.items():
+        for seed, curve in seeds.items():
+            shared = [(step, gain - base[seed][step]) for step, gain in curve if step in base.get(seed, {})]
+            if shared and arm != reference:
+                found.setdefault(arm, {})[seed] = shared
+    return found
+
+
+def limits(curves: Mapping[str, Mapping[int, Curve]]) -> tuple[float, float]:
+    """Lowest and highest value to show: all later ones, with a margin.
+
+    Raises:
+        ValueError: No curve has a point.
+    """
+    points = [point for seeds in curves.values() for curve in seeds.values() for point in curve]
+    settled = max(step for step, _ in points) * _SETTLED
+    later = [gain for step, gain in points if step >= settled]
+    margin = 0.06 * (max(later) - min(later)) or 0.01
+    return min(later) - margin, max(later) + margin
+
+
+def _draw(
+    axes: Axes, curves: Mapping[str, Mapping[int, Curve]], colours: Mapping[str, str], title: str, unit: str
+) -> None:
+    for arm, seeds in curves.items():
+        for curve in seeds.values() if len(seeds) > 1 else ():
+            axes.plot(*_columns(curve), color=colours[arm], linewidth=0.9, alpha=0.55)
+        mean = mean_curve(list(seeds.values()))
+        count, dot = f"{len(seeds)} seed{'s' * (len(seeds) != 1)}", "o" if len(mean) == 1 else None
+        axes.plot(*_columns(mean), color=colours[arm], linewidth=2.4, marker=dot, label=f"{arm} ({count})")
+    axes.set_ylim(*limits(curves))
+    axes.set_title(title, fontsize=12, color=_INK, loc="left", parse_math=False)
+    axes.set_xlabel("steps", fontsize=10, color=_SOFT)
+    axes.set_ylabel(unit, fontsize=10, color=_SOFT)
+    axes.grid(color=_FAINT, linewidth=0.5, alpha=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_FAINT)
+    axes.tick_params(colors=_SOFT, length=0)
+
+
+def _columns(curve: Curve) -> tuple[list[int], list[float]]:
+    return [step for step, _ in curve], [gain for _, gain in curve]

@@ -1,0 +1,35 @@
+"""What a recipe's parts switch on: the one place that knows all methods, which do not know each other."""
+
+from __future__ import annotations
+
+from unblemish.networks.base import Network
+from unblemish.networks.catalogue import create
+from unblemish.restoration.bundle import Bundle
+from unblemish.training.recipe import Recipe
+from unblemish.training.run import plain_task
+from unblemish.training.task import Task
+
+
+def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
+    """The task of a recipe with every method it asks for, as `training.run.train` takes it.
+
+    Args:
+        recipe: What to train.
+        use_start: Load the starting weights that the recipe names.
+
+    Raises:
+        UserError: The network, its weights or what a method needs cannot be had.
+    """
+    task: Task = plain_task(recipe, use_start=use_start)
+    if recipe.contrast:
+        from unblemish.contrast.catalogue import create as create_contrast
+        from unblemish.contrast.task import ContrastTask
+
+        def fresh() -> Network:
+            return create(recipe.network.name, recipe.network.options)
+
+        def descriptor() -> Network:
+            return Bundle.load().descriptor()
+
+        task = ContrastTask(task, create_contrast(recipe.contrast, task.network, fresh, descriptor))
+    return task

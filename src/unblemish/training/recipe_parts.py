@@ -1,0 +1,73 @@
+"""The parts of a recipe that every training has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Part(BaseModel):
+    """Keys that belong together; one that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkPart(Part):
+    """Which network of the catalogue is trained."""
+
+    name: str = Field(description="of the catalogue")
+    options: dict[str, object] = Field(default={}, description="what differs from the network's defaults")
+    start: Path | None = Field(default=None, description="safetensors weights to start from")
+
+
+class DataPart(Part):
+    """Where clean pictures come from and how patches are cut."""
+
+    folder: Path = Field(description="clean pictures, folders below included")
+    patch: int = Field(default=128, ge=8, description="side of the square patches, pixels")
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(1.0,), min_length=1, description="each picture is also used shrunk by these factors"
+    )
+    memory: float = Field(default=4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again")
+
+
+class DegradationPart(Part):
+    """What damages the patches: one of `names` a patch, or undamaged with probability `clean`; then shrinking."""
+
+    names: tuple[str, ...] = Field(default=(), description="of the catalogue; none where only `shrink` is wanted")
+    clean: float = Field(default=0.0, ge=0, lt=1)
+    shrink: int = Field(default=1, ge=1, description="bicubic factor, for networks that enlarge by it")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> DegradationPart:
+        if not self.names and self.shrink == 1:
+            raise ValueError("give degradations.names, or a degradations.shrink above 1")
+        return self
+
+
+class TaskPart(Part):
+    """What one step minimises."""
+
+    loss: Literal["l1", "charbonnier", "psnr"] = "l1"
+
+
+class OptimiserPart(Part):
+    """AdamW, linear warm-up, cosine to `floor` times the rate."""
+
+    rate: float = Field(default=2e-4, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(default=0.0, ge=0)
+    warmup: int = Field(default=0, ge=0, description="steps")
+    floor: float = Field(default=0.0, ge=0, le=1)
+    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
+
+
+class ValidationPart(Part):
+    """Pictures held out of training, cropped in the middle, each with every degradation once."""
+
+    folder: Path | None = Field(default=None, description="None holds out pictures of the training folder")
+    pictures: int = Field(default=16, ge=1)
+    crop: int = Field(default=192, ge=16, description="side of the square, pixels")
+    every: int = Field(default=1000, ge=1, description="steps")

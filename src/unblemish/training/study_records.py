@@ -1,0 +1,61 @@
+"""What runs of a study leave in their folders, and names for the files they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from unblemish.pictures.folders import find_pictures
+from unblemish.training.errors import TrainingError
+
+
+def folder_digest(folder: Path) -> str:
+    """A name for the pictures in and below a folder: equal where paths below it and sizes are.
+
+    Raises:
+        PictureError: There is no such folder, or no picture in it.
+    """
+    files = [[path.relative_to(folder).as_posix(), path.stat().st_size] for path in find_pictures(folder)]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """A name for a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """A JSON object that a run left; None where there is no such file.
+
+    Raises:
+        TrainingError: It cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path}: is damaged; delete it, and what it held is made again")
+    return content
+
+
+def validation_curve(journal: Path) -> list[tuple[int, float]]:
+    """Steps and mean gains in dB of the validations that a journal tells of.
+
+    Lines that a resumption made void are left out, see `callbacks.Journal`.
+
+    Raises:
+        OSError: The journal cannot be read.
+    """
+    curve: dict[int, float] = {}
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        if entry["event"] == "start":
+            curve = {step: gain for step, gain in curve.items() if step <= entry["step"]}
+        elif entry["event"] == "validation":
+            curve[entry["step"]] = entry["gain"]
+    return sorted(curve.items())

@@ -1,0 +1,152 @@
+"""One arm and seed of a study carried out: trained once, with a record of how.
+
+A run writes nothing outside its folder, so several processes may share out the runs of a study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unblemish.evaluation.provenance import write_result
+from unblemish.networks.catalogue import create
+from unblemish.networks.loading import put_weights, save_weights
+from unblemish.training.callbacks import Callback
+from unblemish.training.checkpoint import Checkpoint
+from unblemish.training.errors import TrainingError
+from unblemish.training.fit import FINAL, LAST
+from unblemish.training.recipe import Recipe
+from unblemish.training.run import DESCRIPTION, train
+from unblemish.training.study import StudyRun
+from unblemish.training.study_records import file_digest, folder_digest, read_record, validation_curve
+from unblemish.training.task import TaskBuilder
+
+RECORD = "run.json"
+"""In a run's folder: recipe and files from the start; steps, seconds, facts and curve once it is finished."""
+
+IRRELEVANT = ("purpose", "save_every", "data.memory")
+"""Keys of a recipe that change neither the weights nor the curve."""
+
+PLACES = ("data.folder", "validation.folder", "network.start")
+"""Keys of a recipe whose files count, wherever they are."""
+
+_JOURNAL = "journal.jsonl"
+
+
+def carry_out(
+    run: StudyRun,
+    build: TaskBuilder,
+    *,
+    accelerator: str = "auto",
+    callbacks: Sequence[Callback] = (),
+    command: Sequence[str] = ("study",),
+) -> bool:
+    """Trains a run, or what is left of it; does nothing if it is finished.
+
+    Args:
+        run: What to train where.
+        build: Makes the task of a recipe.
+        accelerator: As of `training.run.train`.
+        callbacks: Told of progress.
+        command: Words of the command line, for the records.
+
+    Returns:
+        Whether it is finished; False where the user stopped it, which is saved.
+
+    Raises:
+        TrainingError: The folder holds another training, or the training failed.
+        UserError: The data cannot be used.
+        OSError: The record cannot be written.
+    """
+    if finished(run):
+        return True
+    started = {"recipe": run.recipe.model_dump(mode="json"), "files": _files(run.recipe)}
+    begun = (run.folder / LAST).exists()
+    if not begun or Checkpoint.load(run.folder / LAST).step < run.recipe.steps:
+        write_result(run.folder / RECORD, started)
+        result = train(
+            run.recipe, run.folder, build=build, resume=begun, accelerator=accelerator, callbacks=callbacks,
+            command=command,
+        )  # fmt: skip
+        if result.step < result.steps:
+            return False
+    write_result(run.folder / RECORD, started | _outcome(run))
+    return True
+
+
+def finished(run: StudyRun) -> dict[str, Any] | None:
+    """The record of a finished run: "steps", "seconds", "parameters", "facts", "hardware", "curve" and more.
+
+    Returns:
+        None where it is not begun or not finished.
+
+    Raises:
+        TrainingError: The folder holds another training; the message names the keys that differ.
+    """
+    record = _record(run.folder)
+    if record is None:
+        return None
+    if changed := _changed(record, run.recipe):
+        raise TrainingError(
+            f"{run.folder}: was trained with another recipe ({', '.join(changed)} differ); give the same one, "
+            "or another folder with --runs"
+        )
+    return record if "seconds" in record else None
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    """What was noted of a run, or what its checkpoint says; None where no step of it is kept."""
+    record, path = read_record(folder / RECORD), folder / LAST
+    if record and ("seconds" in record or path.exists()):
+        return record
+    if not path.exists():
+        return None
+    recipe = Checkpoint.load(path).recipe
+    return {"recipe": recipe, "files": _files(Recipe.parse(recipe, str(path)))}
+
+
+def _changed(record: dict[str, Any], recipe: Recipe) -> list[str]:
+    """Keys that make `recipe` another training than the recorded one."""
+    before, now = Recipe.parse(record["recipe"], "the recorded recipe").flat(), recipe.flat()
+    old, new = record["files"], _files(recipe)
+    changed = {key for key in {**before, **now} if before.get(key) != now.get(key)}
+    replaced = {
+        key
+        for key in PLACES
+        if (before[key] is None) != (now[key] is None) or old.get(key, new.get(key)) != new.get(key, old.get(key))
+    }
+    return sorted(changed.difference(IRRELEVANT, PLACES) | replaced)
+
+
+def _files(recipe: Recipe) -> dict[str, str]:
+    """Digests of the pictures and starting weights that a recipe names, so that they may move.
+
+    What is not there cannot be compared: finished runs may be gathered where their photographs are not.
+    """
+    start = recipe.network.start
+    folders = {"data.folder": recipe.data.folder, "validation.folder": recipe.validation.folder}
+    found = {key: folder_digest(folder) for key, folder in folders.items() if folder and folder.is_dir()}
+    return found | ({"network.start": file_digest(start)} if start and start.is_file() else {})
+
+
+def _outcome(run: StudyRun) -> dict[str, Any]:
+    """What a finished training left in its folder."""
+    state = Checkpoint.load(run.folder / LAST)
+    if not (run.folder / FINAL).exists():  # it was killed between its last checkpoint and its weights
+        part = run.recipe.network
+        network = create(part.name, part.options)
+        put_weights(network, state.average, run.folder / LAST)
+        save_weights(network, run.folder / FINAL, {"network": part.name, "step": str(state.step)})
+    described = yaml.safe_load((run.folder / DESCRIPTION).read_text(encoding="utf-8"))
+    return {
+        "steps": state.step,
+        "seconds": round(state.seconds, 3),
+        "parameters": described["facts"]["parameters"],
+        "facts": described["facts"],
+        "hardware": described["provenance"]["hardware"],
+        "revision": described["provenance"]["revision"],
+        "curve": validation_curve(run.folder / _JOURNAL),
+    }

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from unblemish.commands import console
+
+RECIPE = {
+    "purpose": "a test",
+    "network": {"name": "srresnet_x4_compact", "options": {"blocks": 1, "width": 8}},
+    "data": {"folder": "elsewhere", "patch": 32},
+    "degradations": {"shrink": 4},
+    "validation": {"pictures": 1, "crop": 32, "every": 2},
+    "steps": 8,
+    "batch": 2,
+    "precision": "32-true",
+}
+STUDY = {
+    "purpose": "which loss?",
+    "recipe": "tiny.yaml",
+    "changes": {"steps": 4},
+    "seeds": [0, 1],
+    "reference": "l1",
+    "arms": {"l1": {}, "psnr": {"task.loss": "psnr"}},
+    "protocols": ["y_crop4"],
+}
+
+
+@pytest.fixture
+def compare(run: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Runs `unblemish compare study.yaml WORDS...` on a study with two tiny sets of pictures."""
+    for folder, count in (("photos", 3), ("set", 2)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            pixels = np.random.default_rng([number, count]).integers(256, size=(6, 6, 3), dtype=np.uint8)
+            Image.fromarray(pixels).resize((50, 51), Image.Resampling.BICUBIC).save(tmp_path / folder / f"{number}.png")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "tiny.yaml").write_text(yaml.safe_dump(RECIPE))
+    (tmp_path / "study" / "study.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+
+    def call(*words: str) -> Any:
+        words = ("data.folder=photos", *words, "--runs", "runs", "--accelerator", "cpu")
+        return run("compare", "study/study.yaml", *words)
+
+    return call
+
+
+def test_arms_are_trained_in_several_calls_and_compared(compare: Callable[..., Any], tmp_path: Path) -> None:
+    ran = compare("--score", "tiny=set", "--arm", "psnr", "--seed", "1")
+    assert ran.status == 0, ran.err
+    assert "training psnr_seed1" in ran.err
+    assert "scoring psnr_seed1 on tiny" in ran.err
+    assert "- l1_seed0" in ran.out
+    files = ("-o", "out/result.json", "--plot", "out/curves.png", "--table", "out/table.md")
+    ran = compare("--score", "tiny=set", *files)
+    assert ran.status == 0, ran.err
+    assert "training l1_seed1" in ran.err
+    assert "psnr_seed1" not in ran.err
+    assert (tmp_path / "out/table.md").read_text() == ran.out
+    with Image.open(tmp_path / "out/curves.png") as drawn:
+        assert drawn.width > 1000
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["provenance"]["seeds"] == [0, 1]
+    assert result["overrides"] == ["data.folder=photos"]
+    assert result["missing"] == []
+    psnr = result["arms"]["psnr"]
+    assert psnr["equal_budget"]
+    assert set(psnr["differences"]["tiny/x4/y_crop4/psnr"]["each"]) == {"0", "1"}
+    assert [step for step, _ in psnr["runs"]["0"]["curve"]] == [2, 4]
+    again = compare("--score", "tiny=set")
+    assert again.err == ""
+    assert again.out == ran.out
+    changed = compare("batch=3")
+    assert changed.status == 1
+    assert "l1_seed0: was trained with another recipe (batch differ)" in changed.err
+
+
+def test_a_stopped_study_ends_with_130_and_goes_on(
+    compare: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: object, step: int, terms: object, rate: float) -> None:
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(console.TrainingProgress, "on_step", interrupt)
+        ran = compare("--seed", "0")
+    assert ran.status == 130
+    assert "stopped in l1_seed0, which is saved; the same command goes on" in ran.err
+    ran = compare("--seed", "0", "--arm", "l1")
+    assert ran.status == 0
+    assert "steps 3 to 4" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--plot", "curves.pdf"], "plots are written as .png"),
+        (["--score", "set"], "not of the form NAME=FOLDER"),
+        (["--score", "a=nowhere"], "nowhere: no such folder"),
+        (["--score", "a=set", "--score", "a=photos"], "two sets have one name: a, a"),
+        (["--arm", "huber"], "no arm huber"),
+        (["task.loss=l1"], "arm psnr sets task.loss itself"),
+        (["stpes=1"], "stpes"),
+    ],
+)
+def test_mistakes_show_before_any_training(
+    compare: Callable[..., Any], tmp_path: Path, words: list[str], message: str
+) -> None:
+    ran = compare(*words)
+    assert ran.status == 1
+    assert message in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()

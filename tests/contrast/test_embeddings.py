@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from unblemish.contrast.embeddings import Embedding, create_embedding, descriptor_embedding, vgg_embedding
+from unblemish.networks.errors import NetworkError
+from unblemish.networks.srresnet import SRResNet, srresnet_x4
+from unblemish.networks.vgg import VARIABLES, Vgg
+from unblemish.training.contrast_part import EmbeddingPart
+from unblemish.training.errors import TrainingError
+
+LAYERS = {"relu1_2": 0.2, "relu2_2": 0.3, "relu3_3": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def nothing_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+
+
+def descriptor() -> SRResNet:
+    return srresnet_x4(blocks=6, width=8)
+
+
+def vgg_file(folder: Path, last: str = "relu3_3") -> Path:
+    path = folder / "vgg.safetensors"
+    save_file(Vgg(16, [last]).state_dict(), path)
+    return path
+
+
+def test_distance_is_the_mean_absolute_difference_of_each_layer(embedding: Embedding) -> None:
+    one, first, second = (torch.rand(2, 3, 8, 12) for _ in range(3))
+    found = embedding.distance(embedding(one), embedding(torch.cat([first, second])))
+    assert found.shape == (2, 2)
+    pooled = [2 * F.avg_pool2d(x, 2) for x in (one, first, second)]
+    torch.testing.assert_close(
+        found[0], torch.stack([(one - first).abs().mean(), (pooled[0] - pooled[1]).abs().mean()])
+    )
+    torch.testing.assert_close(
+        found[1], torch.stack([(one - second).abs().mean(), (pooled[0] - pooled[2]).abs().mean()])
+    )
+    torch.testing.assert_close(embedding.weighed(found), 0.25 * found[:, 0] + 0.75 * found[:, 1])
+
+
+def test_weighing_is_exact_under_autocast(embedding: Embedding) -> None:
+    distances = torch.rand(3, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(embedding.weighed(distances), 0.25 * distances[:, 0] + 0.75 * distances[:, 1])
+
+
+def test_vgg_in_full_precision_under_autocast(tmp_path: Path) -> None:
+    path, x = vgg_file(tmp_path), torch.rand(1, 3, 16, 16)
+    fine, coarse = (vgg_embedding(16, LAYERS, path, full_precision=full) for full in (True, False))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert [y.dtype for y in fine(x)] == [torch.float32] * 3
+        assert [y.dtype for y in coarse(x)] == [torch.bfloat16] * 3
+    for one, other in zip(fine(x), coarse(x), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_gradients_pass_through_but_weights_stay(tmp_path: Path) -> None:
+    x = torch.rand(1, 3, 16, 16, requires_grad=True)
+    embedding = vgg_embedding(16, LAYERS, vgg_file(tmp_path))
+    sum(y.sum() for y in embedding(x)).backward()  # pyright: ignore
+    assert x.grad is not None
+    assert x.grad.any()
+    assert not any(p.requires_grad for p in embedding._network.parameters())
+
+
+def test_descriptor_is_tapped_after_its_blocks() -> None:
+    network, x = descriptor(), torch.rand(2, 3, 9, 7)
+    y = F.leaky_relu(network.conv_first(x), 0.1)
+    wanted = [network.body[:2](y), network.body[:5](y)]
+    found = descriptor_embedding(network, {"block2": 1.0, "block5": 1.0})(x)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)
+    with pytest.raises(TrainingError, match="the descriptor has no block7; choose from block1, "):
+        descriptor_embedding(network, {"block7": 1.0})
+
+
+def test_auto_takes_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> Embedding:
+        return create_embedding(EmbeddingPart(), 19, LAYERS, descriptor)
+
+    stand_in = asked()
+    assert stand_in.facts == {
+        "network": "descriptor",
+        "layers": {"block2": 0.2, "block4": 0.3, "block6": 0.5},
+        "full_precision": False,
+    }
+    monkeypatch.setenv("UNBLEMISH_VGG16", str(vgg_file(tmp_path)))
+    assert asked().facts["network"] == "vgg16"
+    assert asked().facts["layers"] == LAYERS
+
+
+def test_a_vgg_that_is_asked_for_must_be_there() -> None:
+    with pytest.raises(NetworkError, match="no VGG16 weights are given; set UNBLEMISH_VGG16"):
+        create_embedding(EmbeddingPart(embedding="vgg16"), 16, LAYERS, descriptor)
+
+
+def test_layers_of_the_recipe(tmp_path: Path) -> None:
+    part = EmbeddingPart(
+        embedding="vgg16", embedding_weights=vgg_file(tmp_path), layers=("relu2_1",), layer_weights=(2.0,)
+    )
+    assert create_embedding(part, 16, LAYERS, descriptor).layers == {"relu2_1": 2.0}
+    wrong = EmbeddingPart(embedding="vgg16", layers=("relu9",), layer_weights=(1.0,))
+    with pytest.raises(TrainingError, match=r"contrast.layers: VGG16 has no layer relu9"):
+        create_embedding(wrong, 16, LAYERS, descriptor)
+    with pytest.raises(ValueError, match="layers and layer_weights together"):
+        EmbeddingPart(layers=("relu1_1",))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unblemish.evaluation.curves import Curve, limits, mean_curve, paired, save_curves
+from unblemish.evaluation.errors import EvaluationError
+
+CURVES: dict[str, dict[int, Curve]] = {
+    "none": {0: [(100, -9.0), (200, 2.0), (300, 3.0), (400, 3.2)], 1: [(200, 2.2), (300, 3.2), (400, 3.4)]},
+    "odd $name": {0: [(100, -8.0), (200, 2.4), (300, 3.4), (400, 3.5)]},
+}
+
+
+def test_means_and_differences_are_at_shared_steps() -> None:
+    mean = mean_curve(list(CURVES["none"].values()))
+    assert [step for step, _ in mean] == [200, 300, 400]
+    assert dict(mean)[300] == pytest.approx(3.1)
+    assert mean_curve([]) == []
+    ((seed, difference),) = paired(CURVES, "none")["odd $name"].items()
+    assert seed == 0
+    assert [step for step, _ in difference] == [100, 200, 300, 400]
+    assert dict(difference)[400] == pytest.approx(0.3)
+    assert list(paired(CURVES, "odd $name")) == ["none"]
+    assert list(paired(CURVES, "odd $name")["none"]) == [0]
+    assert paired(CURVES, "not trained yet") == {}
+    assert paired({"a": {0: [(1, 1.0)]}, "b": {1: [(1, 1.0)]}}, "a") == {}
+
+
+def test_limits_leave_the_start_out() -> None:
+    curves: dict[str, dict[int, Curve]] = {"a": {0: [(10, -50.0), (100, 1.0), (300, 2.0)]}}
+    low, high = limits(curves)
+    assert -1 < low < 1
+    assert 2 < high < 3
+    assert limits({"a": {0: [(5, 1.0)]}}) == (0.99, 1.01)
+
+
+def test_two_panels_or_one_without_the_reference(tmp_path: Path) -> None:
+    widths = []
+    for reference in ("none", "not trained yet"):
+        path = tmp_path / "deep" / f"{reference}.png"
+        save_curves(CURVES, reference, path, "a $title of any_kind")
+        with Image.open(path) as drawn:
+            pixels = np.asarray(drawn.convert("RGB"))
+        widths.append(pixels.shape[1])
+        for colour in ((0x2E, 0x6F, 0xB7), (0xD1, 0x49, 0x5B)):
+            assert (abs(pixels.astype(int) - colour).sum(2) < 12).any()
+    assert widths[0] > widths[1]
+
+
+def test_mistakes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"written as \.png"):
+        save_curves(CURVES, "none", tmp_path / "a.pdf", "title")
+    with pytest.raises(EvaluationError, match="no validation to draw"):
+        save_curves({"none": {0: []}}, "none", tmp_path / "a.png", "title")

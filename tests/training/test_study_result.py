@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from unblemish.evaluation.metrics import create_metric
+from unblemish.evaluation.protocol import preset
+from unblemish.networks.catalogue import create
+from unblemish.networks.loading import save_weights
+from unblemish.training import study_result
+from unblemish.training.fit import FINAL
+from unblemish.training.recipe import Recipe
+from unblemish.training.study import Study, StudyRun, plan
+from unblemish.training.study_result import StudyResult, Summary
+from unblemish.training.study_runs import RECORD
+from unblemish.training.study_scores import ScoredSet, scored_set
+from unblemish.training.study_table import to_markdown
+
+SCORES = {"none": {0: 30.0, 1: 31.0}, "more": {0: 30.5, 1: 31.1}, "psnr": {0: 29.0}}
+"""PSNR by arm and seed."""
+
+
+@pytest.fixture
+def study(tmp_path: Path, recipe: Callable[..., Recipe]) -> Study:
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(recipe().model_dump(mode="json", exclude_none=True)))
+    content = {
+        "purpose": "a test",
+        "recipe": "tiny.yaml",
+        "reference": "none",
+        "arms": {
+            "none": {},
+            "more": {"steps": 12},
+            "psnr": {"task.loss": "psnr"},
+            "charbonnier": {"task.loss": "psnr"},
+        },
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    return Study.load(tmp_path / "study.yaml")
+
+
+@pytest.fixture
+def pictures(photos: Path) -> ScoredSet:
+    damage = Recipe.model_fields["degradations"].annotation
+    assert damage is not None
+    metrics = [create_metric(name) for name in ("psnr", "ssim")]
+    return scored_set(f"mine={photos}", damage(names=("jpeg",)), [preset("rgb")], metrics)
+
+
+@pytest.fixture
+def result(study: Study, pictures: ScoredSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyResult:
+    """What is gathered of runs that were never trained."""
+
+    def entry(run: StudyRun, _: ScoredSet) -> dict[str, Any]:
+        psnr = SCORES[run.arm][run.seed]
+        return {
+            "network": {"mine/jpeg/rgb/psnr": psnr, "mine/jpeg/rgb/ssim": psnr / 100},
+            "input": {"mine/jpeg/rgb/psnr": 28.0, "mine/jpeg/rgb/ssim": 0.28},
+            "pictures": {"rgb/psnr": {"a.png": psnr}},
+            "protocols": ["rgb: all said"],
+            "damage": ["JPEG: drawn"],
+            "failures": [],
+            "device": "cpu",
+        }
+
+    planned = plan(study, tmp_path / "runs")
+    for run in planned:
+        if run.seed in SCORES.get(run.arm, {}):
+            run.folder.mkdir(parents=True)
+            save_weights(create("srresnet", {"blocks": 1, "width": 8}), run.folder / FINAL, {})
+            record = {
+                "recipe": run.recipe.model_dump(mode="json"),
+                "files": {},
+                "steps": run.recipe.steps,
+                "seconds": 3.0 + run.seed,
+                "parameters": 7,
+                "facts": {"device": "cpu", "devices": 1, "embedding": "vgg16"},
+                "hardware": {"cpu": "a chip", "gpu": None, "threads": 1},
+                "curve": [[3, 1.0], [6, 2.0 + run.seed]],
+            }
+            (run.folder / RECORD).write_text(json.dumps(record))
+    monkeypatch.setattr(study_result, "known_scores", entry)
+    return StudyResult.gather(study, planned, [pictures])
+
+
+def test_differences_are_paired_by_seed(result: StudyResult) -> None:
+    key = "mine/jpeg/rgb/psnr"
+    assert result.arms == ("none", "more", "psnr")
+    assert result.scores("none", key) == Summary(30.5, pytest.approx(0.5**0.5), {0: 30.0, 1: 31.0})
+    difference = result.differences("more", key)
+    assert difference is not None
+    assert difference.mean == pytest.approx(0.3)
+    assert difference.spread == pytest.approx(0.4 / 2**0.5)
+    assert result.differences("psnr", key) == Summary(-1.0, None, {0: -1.0})
+    assert result.differences("charbonnier", key) is None
+    assert result.input_scores()[key] == 28.0
+    assert result.curves()["psnr"] == {0: [(3, 1.0), (6, 2.0)]}
+    assert result.missing() == ["charbonnier_seed0", "psnr_seed1", "charbonnier_seed1"]
+    assert Summary.of({}) is None
+
+
+def test_the_result_says_how_each_arm_was_trained(result: StudyResult) -> None:
+    content = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    arms = content["arms"]
+    assert {name: arm["equal_budget"] for name, arm in arms.items()} == {"none": True, "more": False, "psnr": True}
+    assert arms["more"]["budget"] == {"steps": 12, "batch": 2, "data.patch": 32}
+    assert arms["psnr"]["recipe"]["task"]["loss"] == "psnr"
+    first = arms["none"]["runs"]["1"]
+    assert (first["steps"], first["seconds"], first["seconds_a_step"]) == (6, 4.0, pytest.approx(4 / 6, abs=1e-6))
+    assert first["facts"]["embedding"] == "vgg16"
+    assert first["scores"]["mine/jpeg/rgb/ssim"] == 0.31
+    assert first["pictures"] == {"mine": {"rgb/psnr": {"a.png": 31.0}}}
+    assert first["curve"] == [[3, 1.0], [6, 3.0]]
+    assert arms["more"]["differences"]["mine/jpeg/rgb/psnr"]["each"] == {"0": 0.5, "1": 0.1}
+    assert content["protocols"] == ["mine: rgb: all said"]
+    assert content["study"]["reference"] == "none"
+    assert content["order"] == ["none", "more", "psnr"]
+
+
+def test_the_tables(result: StudyResult) -> None:
+    text = to_markdown(result)
+    lines = text.splitlines()
+    for line in (
+        "| arm | seeds | steps | seconds trained | seconds a step | mine PSNR | mine SSIM |",
+        "| input |  |  |  |  | 28.00 | 0.2800 |",
+        "| none | 0, 1 | 6 | 3.5 | 0.583 | 30.50 ± 0.71 | 0.3050 ± 0.0071 |",
+        r"| more | 0, 1 | 12 \* | 3.5 | 0.292 | 30.80 ± 0.42 | 0.3080 ± 0.0042 |",
+        "| psnr | 0 | 6 | 3 | 0.5 | 29.00 | 0.2900 |",
+        "Differences to none, paired by seed.",
+        r"| more | 0, 1 | 12 \* | 3.5 | +0.300 ± 0.283 | +0.00300 ± 0.00283 |",
+        "| psnr | 0 | 6 | 3 | -1.000 | -0.01000 |",
+        "- mine: JPEG: drawn",
+        "- 1 x a chip (1 thread): none_seed0, more_seed0, psnr_seed0, none_seed1, more_seed1",
+        "- charbonnier_seed0",
+    ):
+        assert line in lines, text
+    assert r"\* Of unequal budget: more." in text
+
+
+def test_what_was_not_scored_is_said(result: StudyResult, pictures: ScoredSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_result, "known_scores", lambda *_: None)
+    empty = StudyResult.gather(result.study, result.planned, [pictures])
+    assert "none_seed0 on mine" in empty.unscored()
+    assert empty.keys() == []
+    text = to_markdown(empty)
+    assert "| none | 0, 1 | 6 | 3.5 | 0.583 |" in text
+    assert "Not scored yet:" in text
+    assert empty.to_dict()["arms"]["none"]["scores"] == {}

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from unblemish.degradations.catalogue import create as create_degradation
+from unblemish.evaluation.cases import Case, DegradedFolder
+from unblemish.evaluation.metrics import create_metric, psnr
+from unblemish.evaluation.protocol import preset
+from unblemish.networks.catalogue import create
+from unblemish.networks.loading import load_weights, save_weights
+from unblemish.training import study_scores
+from unblemish.training.errors import TrainingError
+from unblemish.training.fit import FINAL
+from unblemish.training.recipe import DegradationPart, Recipe
+from unblemish.training.study import StudyRun
+from unblemish.training.study_scores import SCORES, ScoredSet, case_sets, known_scores, score_run, scored_set
+
+JPEG = DegradationPart(names=("jpeg",))
+TWO = DegradationPart(names=("jpeg", "gaussian_noise"))
+
+
+def few(word: str, damage: DegradationPart, metrics: tuple[str, ...] = ("psnr",)) -> ScoredSet:
+    return scored_set(word, damage, [preset("rgb")], [create_metric(name) for name in metrics])
+
+
+def trained(folder: Path, recipe: Recipe) -> StudyRun:
+    folder.mkdir()
+    torch.manual_seed(0)
+    save_weights(create(recipe.network.name, recipe.network.options), folder / FINAL, {})
+    return StudyRun("plain", 0, recipe, folder)
+
+
+@pytest.fixture
+def some(photos: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for number in range(2):
+        shutil.copy(photos / f"picture{number}.png", folder)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, recipe: Callable[..., Recipe]) -> StudyRun:
+    return trained(tmp_path / "plain_seed0", recipe())
+
+
+def test_scores_are_those_of_the_network_and_the_input(run: StudyRun, some: Path) -> None:
+    entry = score_run(run, few(f"mine={some}", TWO, ("psnr", "ssim")), "cpu")
+    network = create(run.recipe.network.name, run.recipe.network.options).eval()
+    load_weights(network, run.folder / FINAL)
+    rgb, by_damage = preset("rgb"), []
+    for name in TWO.names:
+        after, before = [], []
+        for case in DegradedFolder(some, create_degradation(name), sampled=True):
+            assert isinstance(case, Case)
+            with torch.inference_mode():
+                restored = network(case.damaged).clamp(0, 1)
+            after.append(psnr(rgb.prepare(restored), rgb.prepare(case.clean)).item())
+            before.append(psnr(rgb.prepare(case.damaged), rgb.prepare(case.clean)).item())
+        assert entry["network"][f"mine/{name}/rgb/psnr"] == pytest.approx(sum(after) / 2, abs=1e-5)
+        assert entry["input"][f"mine/{name}/rgb/psnr"] == pytest.approx(sum(before) / 2, abs=1e-5)
+        by_damage.append(after)
+    assert entry["network"]["mine/average/rgb/psnr"] == pytest.approx(sum(map(sum, by_damage)) / 4, abs=1e-5)
+    pictures = entry["pictures"]["rgb/psnr"]
+    expected = [sum(values) / 2 for values in zip(*by_damage, strict=True)]
+    assert list(pictures.values()) == pytest.approx(expected, abs=1e-5)
+    assert list(pictures) == ["picture0.png", "picture1.png"]
+    assert len(entry["network"]) == 6
+    assert "border" not in entry["protocols"][0]
+    assert "some (2)" in entry["protocols"][0]
+    assert entry["device"] == "cpu"
+
+
+def test_nothing_is_scored_twice_and_nothing_old_is_kept_for_new(
+    run: StudyRun, some: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = few(f"mine={some}", JPEG)
+    assert jpeg.headline == "jpeg"
+    assert known_scores(run, jpeg) is None
+    entry = score_run(run, jpeg, "cpu")
+    assert score_run(run, few(f"other={some}", JPEG), "cpu")["set"] == "other"
+    with monkeypatch.context() as patch:
+        patch.setattr(study_scores, "score", None)
+        assert score_run(run, few(f"mine={some}", JPEG), "cpu") == entry
+    assert known_scores(run, few(f"mine={some}", TWO)) is None
+    assert known_scores(run, few(f"mine={some}", JPEG, ("psnr", "ssim"))) is None
+    Image.new("RGB", (70, 70)).save(some / "new.png")
+    assert known_scores(run, few(f"mine={some}", JPEG)) is None
+    assert known_scores(run, jpeg) == entry
+    torch.manual_seed(1)
+    save_weights(create("srresnet", {"blocks": 1, "width": 8}), run.folder / FINAL, {})
+    assert known_scores(run, jpeg) is None
+
+
+def test_pairs_shrunk_and_damaged_pictures(some: Path, tmp_path: Path) -> None:
+    assert [one.name for one in case_sets(some, TWO)] == ["jpeg", "gaussian_noise"]
+    assert [one.name for one in case_sets(some, DegradationPart(shrink=4))] == ["x4"]
+    assert [one.name for one in case_sets(some, DegradationPart(names=("jpeg",), shrink=2))] == ["jpeg_x2"]
+    pairs = tmp_path / "pairs"
+    shutil.copytree(some, pairs / "hazy")
+    shutil.copytree(some, pairs / "clear")
+    assert [one.name for one in case_sets(pairs, TWO)] == ["pairs"]
+    with pytest.raises(TrainingError, match="the network enlarges 4 times; score it on the folder of the clean"):
+        case_sets(pairs, DegradationPart(shrink=4))
+
+
+def test_an_enlarging_network_is_scored(recipe: Callable[..., Recipe], some: Path, tmp_path: Path) -> None:
+    four = recipe(network={"name": "srresnet_x4_compact", "options": {"blocks": 1, "width": 8}},
+                  degradations={"shrink": 4})  # fmt: skip
+    entry = score_run(trained(tmp_path / "four_seed0", four), few(f"mine={some}", four.degradations), "cpu")
+    assert entry["network"].keys() == entry["input"].keys() == {"mine/x4/rgb/psnr"}
+    assert entry["failures"] == []
+
+
+def test_failures_of_the_network_end_it_and_unreadable_pictures_are_listed(
+    run: StudyRun, some: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (some / "broken.png").write_text("junk")
+    pictures = few(f"mine={some}", JPEG)
+    with monkeypatch.context() as patch:
+        patch.setattr(study_scores, "_method", lambda *_: study_scores.Method("network", lambda x: x[..., :8]))
+        with pytest.raises(TrainingError, match=r"cannot be scored on mine, picture0.png: .*shape"):
+            score_run(run, pictures, "cpu")
+    assert not (run.folder / SCORES).exists()
+    (failure,) = score_run(run, pictures, "cpu")["failures"]
+    assert failure.startswith("jpeg, broken.png: ")
+
+
+@pytest.mark.parametrize("word", ["photos", "=photos", "a/b=photos", "name="])
+def test_words_of_another_form_are_refused(word: str) -> None:
+    with pytest.raises(TrainingError, match="not of the form NAME=FOLDER"):
+        few(word, JPEG)
