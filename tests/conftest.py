@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from unblemish.training.callbacks import Callback, FitResult
+from unblemish.training.recipe import Recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -13,6 +20,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 @pytest.fixture(scope="session")
 def recipe_script() -> Callable[[str], ModuleType]:
     """Loads a script of `recipes/` by its name, without running it; each time anew."""
+    sys.path.append(str(RECIPES))  # where Python finds what a script imports from beside it
 
     def load(name: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
@@ -23,3 +31,81 @@ def recipe_script() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+def picture(seed: int, height: int = 72, width: int = 80) -> np.ndarray:
+    """Waves of a few directions and colours: smooth, unlike each other, `(H, W, 3)` uint8."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    values = np.zeros((height, width, 3))
+    for _ in range(4):
+        angle, pace = draw.uniform(0, np.pi), draw.uniform(0.03, 0.2)
+        wave = np.sin(pace * (np.cos(angle) * x + np.sin(angle) * y) + draw.uniform(0, 6))
+        values += wave[..., None] * draw.uniform(-1, 1, 3)
+    return np.rint(127.5 + 40 * values).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(6):
+        Image.fromarray(picture(number)).save(folder / f"picture{number}.png")
+    return folder
+
+
+@pytest.fixture
+def recipe(photos: Path) -> Callable[..., Recipe]:
+    """A factory of tiny recipes; overrides are as on the command line, with __ for dots."""
+
+    def make(**overrides: Any) -> Recipe:
+        content: dict[str, Any] = {
+            "purpose": "test",
+            "network": {"name": "srresnet", "options": {"blocks": 1, "width": 8}},
+            "data": {"folder": str(photos), "patch": 32},
+            "degradations": {"names": ["gaussian_noise", "jpeg"], "clean": 0.1},
+            "optimiser": {"rate": 1e-3, "warmup": 2},
+            "validation": {"pictures": 2, "crop": 48, "every": 3},
+            "steps": 6,
+            "batch": 2,
+            "precision": "32-true",
+            "save_every": 100,
+        }
+        for key, value in overrides.items():
+            part = content
+            *parents, last = key.split("__")
+            for parent in parents:
+                part = part.setdefault(parent, {})
+            part[last] = value
+        return Recipe.parse(content, "recipe")
+
+    return make
+
+
+class Recorder(Callback):
+    """Keeps every event; calls `at[step]()` after a step."""
+
+    def __init__(self, at: dict[int, Callable[[], None]] | None = None) -> None:
+        self.at = at or {}
+        self.facts: dict[str, Any] = {}
+        self.started = -1
+        self.steps: dict[int, tuple[dict[str, float], float]] = {}
+        self.validations: dict[int, tuple[dict[str, float], bool]] = {}
+        self.results: list[FitResult | None] = []
+
+    def on_start(self, step: int, steps: int, facts: dict[str, Any]) -> None:
+        self.started, self.facts = step, facts
+
+    def on_step(self, step: int, terms: dict[str, float], rate: float) -> None:
+        self.steps[step] = (terms, rate)
+        self.at.get(step, lambda: None)()
+
+    def on_validation(self, step: int, scores: dict[str, float], best: bool) -> None:
+        self.validations[step] = (scores, best)
+
+    def on_end(self, result: FitResult | None) -> None:
+        self.results.append(result)
+
+
+@pytest.fixture
+def recorder() -> type[Recorder]:
+    return Recorder

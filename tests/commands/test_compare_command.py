@@ -60,6 +60,7 @@ def test_arms_are_trained_in_several_calls_and_compared(compare: Callable[..., A
     assert "scoring psnr_seed1 on tiny" in ran.err
     assert "- l1_seed0" in ran.out
     files = ("-o", "out/result.json", "--plot", "out/curves.png", "--table", "out/table.md")
+    files += ("--contact-sheet", "out/sheet.png")
     ran = compare("--score", "tiny=set", *files)
     assert ran.status == 0, ran.err
     assert "training l1_seed1" in ran.err
@@ -67,6 +68,8 @@ def test_arms_are_trained_in_several_calls_and_compared(compare: Callable[..., A
     assert (tmp_path / "out/table.md").read_text() == ran.out
     with Image.open(tmp_path / "out/curves.png") as drawn:
         assert drawn.width > 1000
+    with Image.open(tmp_path / "out/sheet.png") as sheet:
+        assert sheet.width > 4 * 240  # clean, damaged, two arms
     result = json.loads((tmp_path / "out/result.json").read_text())
     assert result["provenance"]["seeds"] == [0, 1]
     assert result["overrides"] == ["data.folder=photos"]
@@ -104,6 +107,8 @@ def test_a_stopped_study_ends_with_130_and_goes_on(
     ("words", "message"),
     [
         (["--plot", "curves.pdf"], "plots are written as .png"),
+        (["--contact-sheet", "sheet.pdf"], "written as one of .png"),
+        (["--contact-sheet", "sheet.png"], "add --score NAME=FOLDER"),
         (["--score", "set"], "not of the form NAME=FOLDER"),
         (["--score", "a=nowhere"], "nowhere: no such folder"),
         (["--score", "a=set", "--score", "a=photos"], "two sets have one name: a, a"),

@@ -79,7 +79,7 @@ def test_a_picture_that_cannot_be_scored_fails_the_run_but_not_the_table(run, ph
         (["photos", "--with", "jpeg", "--protocol", "tv"], "no protocol is called 'tv'"),
         (["photos", "--with", "jpeg", "--classical", "magic"], "no classical tool is called 'magic'"),
         (["photos", "--with", "jpeg", "-o", "t.txt"], "t.txt: tables are written as .json, .csv, .md"),
-        (["photos", "--with", "jpeg", "--contact-sheet", "t.pdf"], "t.pdf: sheets are written as .png"),
+        (["photos", "--with", "jpeg", "--contact-sheet", "t.pdf"], "t.pdf: a contact sheet is written as one of .png"),
     ],
 )
 def test_mistakes_are_told_before_the_work_in_one_line(run, photos: Path, words: list[str], message: str) -> None:

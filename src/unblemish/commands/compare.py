@@ -13,9 +13,9 @@ import typer
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
-    from unblemish.training.study import StudyRun
-    from unblemish.training.study_result import StudyResult
-    from unblemish.training.study_scores import ScoredSet
+    from unblemish.studies.result import StudyResult
+    from unblemish.studies.scores import ScoredSet
+    from unblemish.studies.study import StudyRun
 
 
 def compare(
@@ -40,6 +40,9 @@ def compare(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write the validation curves as PNG.")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the printed tables as Markdown.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", help="Write what the arms make of the first pictures.")
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
 ) -> None:
     """Train the arms of a study with every seed, score them, and print what they differ from the reference.
@@ -50,14 +53,20 @@ def compare(
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
+        from unblemish.evaluation.contact_sheets import check_sheet_ending, save_sheet
         from unblemish.evaluation.curves import check_ending, save_curves
-        from unblemish.training.study import Study, chosen, plan
-        from unblemish.training.study_result import StudyResult
-        from unblemish.training.study_runs import finished
+        from unblemish.studies.result import StudyResult
+        from unblemish.studies.runs import finished
+        from unblemish.studies.sheet import study_sheet
+        from unblemish.studies.study import Study, chosen, plan
 
     started = time.monotonic()
     if plot:
         check_ending(plot)
+    if sheet:
+        check_sheet_ending(sheet)
+        if not score:
+            raise UserError(f"{sheet}: there is nothing to show without pictures; add --score NAME=FOLDER")
     loaded = Study.load(study)
     planned = plan(loaded, runs, overrides or [])
     for run in planned:
@@ -67,6 +76,8 @@ def compare(
         _carry_out(run, sets, accelerator)
     result = StudyResult.gather(loaded, planned, sets)
     _write(result, overrides or [], output, table, time.monotonic() - started)
+    if sheet:
+        save_sheet(study_sheet(result), sheet)
     if plot:
         save_curves(result.curves(), loaded.reference, plot, loaded.purpose)
 
@@ -81,7 +92,7 @@ def scored_sets(
     """
     from unblemish.evaluation.metrics import create_metric
     from unblemish.evaluation.protocol import preset
-    from unblemish.training.study_scores import scored_set
+    from unblemish.studies.scores import scored_set
 
     damage = next(run.recipe.degradations for run in planned if run.arm == reference)
     ways = [preset(name) for name in protocols], [create_metric(name) for name in metrics]
@@ -95,8 +106,8 @@ def _carry_out(run: StudyRun, sets: Sequence[ScoredSet], accelerator: str) -> No
     """Trains and scores a run; what is done already is not done again."""
     from unblemish.commands.console import TrainingProgress
     from unblemish.restoration.methods import build_task
-    from unblemish.training.study_runs import carry_out, finished
-    from unblemish.training.study_scores import known_scores, score_run
+    from unblemish.studies.runs import carry_out, finished
+    from unblemish.studies.scores import known_scores, score_run
 
     if not finished(run):
         _say(f"training {run.folder.name}")
@@ -116,7 +127,7 @@ def _write(
     """Prints the tables, and writes them and the whole result where that is wanted."""
     from unblemish.evaluation.provenance import provenance, write_result
     from unblemish.files import write_atomically
-    from unblemish.training.study_table import to_markdown
+    from unblemish.studies.table import to_markdown
 
     text = to_markdown(result)
     typer.echo(text, nl=False)

@@ -31,7 +31,6 @@ SHEET_CROP = 240
 """Side in pixels of the central squares on a contact sheet: as wide as a column, so shown pixel by pixel."""
 
 _TABLES = (".json", ".csv", ".md")
-_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def evaluate(
@@ -175,11 +174,13 @@ def _scored(
 
 def _check_endings(outputs: Sequence[Path], sheet: Path | None) -> None:
     """Complains before the hours of scoring rather than after them."""
+    from unblemish.evaluation.contact_sheets import check_sheet_ending
+
     for path in outputs:
         if path.suffix not in _TABLES:
             raise UserError(f"{path}: tables are written as {', '.join(_TABLES)}; choose one of these endings")
-    if sheet and sheet.suffix.lower() not in _SHEETS:
-        raise UserError(f"{sheet}: sheets are written as {', '.join(_SHEETS)}; choose one of these endings")
+    if sheet:
+        check_sheet_ending(sheet)
 
 
 def _write_table(table: ScoreTable, path: Path, seed: int, seconds: float) -> None:

@@ -14,7 +14,7 @@ from unblemish.evaluation.cases import Case, CaseSet
 from unblemish.evaluation.errors import EvaluationError
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
-from unblemish.evaluation.scoring import Method
+from unblemish.evaluation.scoring import Method, of_full_size
 
 _GAP, _TEXT, _LABEL = 4, 13, 110
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -36,7 +36,7 @@ class SheetRow:
 
 
 def sheet_rows(case_sets: Sequence[CaseSet], methods: Sequence[Method], crop: int | None = None) -> list[SheetRow]:
-    """The first usable picture of each set, clean, damaged and as each suited method restores it.
+    """The first usable picture of each set, clean, damaged (enlarged if need be) and as each suited method restores it.
 
     Args:
         case_sets: One row each; sets without a usable picture are left out.
@@ -53,7 +53,7 @@ def sheet_rows(case_sets: Sequence[CaseSet], methods: Sequence[Method], crop: in
             continue
         with torch.inference_mode():
             restored = [m.restore(case.damaged.clone()) if m.suits(cases) else None for m in methods]
-        shown = [case.damaged, *restored]
+        shown = [of_full_size(case), *restored]
         captions = ["" if x is None else _decibels(x, case.clean) for x in shown]
         pictures = [None if x is None else _centre(x, crop) for x in (case.clean, *shown)]
         rows.append(SheetRow(cases.title, pictures, [case.name, *captions]))
@@ -103,14 +103,23 @@ def contact_sheet(columns: Sequence[str], rows: Sequence[SheetRow], width: int =
     return sheet
 
 
+def check_sheet_ending(path: Path) -> None:
+    """Complains of a file that would be no picture.
+
+    Raises:
+        EvaluationError: The ending is not that of PNG, JPEG or WebP.
+    """
+    if path.suffix.lower() not in _SUFFIXES:
+        raise EvaluationError(f"{path}: a contact sheet is written as one of {', '.join(_SUFFIXES)}; rename it so")
+
+
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Writes a sheet as PNG, JPEG or WebP, as the suffix says.
 
     Raises:
         EvaluationError: The suffix is another one, or the file cannot be written.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise EvaluationError(f"{path}: a contact sheet is written as one of {', '.join(_SUFFIXES)}; rename it so")
+    check_sheet_ending(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, quality=90)

@@ -118,7 +118,7 @@ class _Bench:
     def measure_input(self, cases: CaseSet, case: Case) -> bool:
         """Scores the damaged picture; whether that was possible."""
         try:
-            self._record(cases, INPUT, case, _of_full_size(case))
+            self._record(cases, INPUT, case, of_full_size(case))
         except EvaluationError as error:
             self.fail(cases, INPUT, case.name, str(error))
             return False
@@ -150,8 +150,8 @@ class _Bench:
             self.values.setdefault(key, {})[case.name] = value
 
 
-def _of_full_size(case: Case) -> Tensor:
-    """The damaged picture, enlarged where it is smaller than the clean one; within [0, 1]."""
+def of_full_size(case: Case) -> Tensor:
+    """The damaged picture `(1, 3, H, W)`, bicubically enlarged where it is smaller than the clean one."""
     if case.damaged.shape == case.clean.shape:
         return case.damaged
     return resized(case.damaged, *case.clean.shape[-2:]).clamp(0.0, 1.0)

@@ -14,14 +14,14 @@ import yaml
 from unblemish.evaluation.provenance import write_result
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import put_weights, save_weights
+from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve
+from unblemish.studies.study import StudyRun
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import DESCRIPTION, train
-from unblemish.training.study import StudyRun
-from unblemish.training.study_records import file_digest, folder_digest, read_record, validation_curve
 from unblemish.training.task import TaskBuilder
 
 RECORD = "run.json"

@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from unblemish.studies.runs import RECORD, carry_out, finished
+from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import build_task
-from unblemish.training.study import StudyRun
-from unblemish.training.study_runs import RECORD, carry_out, finished
 
 
 @pytest.fixture

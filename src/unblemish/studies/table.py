@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from unblemish.evaluation.metrics import Metric
-from unblemish.training.study_result import StudyResult, Summary
+from unblemish.studies.result import StudyResult, Summary
 
 _NONE = "–"
 _UNEQUAL = r"\*"

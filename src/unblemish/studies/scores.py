@@ -24,11 +24,11 @@ from unblemish.evaluation.scoring import Method, score
 from unblemish.evaluation.shrunk_cases import ShrunkFolder
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights
+from unblemish.studies.records import file_digest, folder_digest, read_record
+from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import DegradationPart
-from unblemish.training.study import StudyRun
-from unblemish.training.study_records import file_digest, folder_digest, read_record
 
 SCORES = "scores.json"
 """In a run's folder: entries by key, one for each set and way of scoring."""
@@ -112,6 +112,23 @@ def known_scores(run: StudyRun, pictures: ScoredSet) -> dict[str, Any] | None:
     return entries.get(_fingerprint(run, pictures)) if entries else None
 
 
+def as_method(run: StudyRun, device: torch.device, name: str) -> Method:
+    """The averaged weights of a finished run's last step as a method, in float32.
+
+    Raises:
+        NetworkError: They cannot be read.
+    """
+    part = run.recipe.network
+    network = create(part.name, part.options)
+    load_weights(network, run.folder / FINAL)
+    network.to(device).eval()
+
+    def restore(damaged: Tensor) -> Tensor:
+        return network(damaged.to(device)).float().cpu().clamp(0.0, 1.0)
+
+    return Method(name, restore)
+
+
 def score_run(run: StudyRun, pictures: ScoredSet, accelerator: str = "auto") -> dict[str, Any]:
     """Scores the averaged weights of a run's last step, in float32 and whole pictures, unless that is done.
 
@@ -128,7 +145,7 @@ def score_run(run: StudyRun, pictures: ScoredSet, accelerator: str = "auto") -> 
         return known
     device = Fabric(accelerator=accelerator, devices=1).device
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        table = score([_method(run, device)], pictures.cases, pictures.protocols, pictures.metrics)
+        table = score([as_method(run, device, _NETWORK)], pictures.cases, pictures.protocols, pictures.metrics)
     if failed := [one for one in table.failures if one.method == _NETWORK]:
         first = failed[0]
         raise TrainingError(f"{run.folder}: cannot be scored on {pictures.name}, {first.picture}: {first.reason}")
@@ -136,18 +153,6 @@ def score_run(run: StudyRun, pictures: ScoredSet, accelerator: str = "auto") -> 
     others = read_record(run.folder / SCORES) or {}
     write_result(run.folder / SCORES, others | {_fingerprint(run, pictures): entry})
     return entry
-
-
-def _method(run: StudyRun, device: torch.device) -> Method:
-    part = run.recipe.network
-    network = create(part.name, part.options)
-    load_weights(network, run.folder / FINAL)
-    network.to(device).eval()
-
-    def restore(damaged: Tensor) -> Tensor:
-        return network(damaged.to(device)).float().cpu().clamp(0.0, 1.0)
-
-    return Method(_NETWORK, restore)
 
 
 def _fingerprint(run: StudyRun, pictures: ScoredSet) -> str:

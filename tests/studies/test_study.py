@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from unblemish.studies.study import Study, budget, chosen, plan
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
-from unblemish.training.study import Study, budget, chosen, plan
 
 CONTENT: dict[str, Any] = {
     "purpose": "which loss?",

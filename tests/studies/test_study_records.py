@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve
 from unblemish.training.errors import TrainingError
-from unblemish.training.study_records import file_digest, folder_digest, read_record, validation_curve
 
 
 def test_what_a_resumption_made_void_is_no_part_of_the_curve(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from unblemish.evaluation.metrics import create_metric, psnr
 from unblemish.evaluation.protocol import preset
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights, save_weights
-from unblemish.training import study_scores
+from unblemish.studies import scores as study_scores
+from unblemish.studies.scores import SCORES, ScoredSet, case_sets, known_scores, score_run, scored_set
+from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import DegradationPart, Recipe
-from unblemish.training.study import StudyRun
-from unblemish.training.study_scores import SCORES, ScoredSet, case_sets, known_scores, score_run, scored_set
 
 JPEG = DegradationPart(names=("jpeg",))
 TWO = DegradationPart(names=("jpeg", "gaussian_noise"))
@@ -124,7 +124,7 @@ def test_failures_of_the_network_end_it_and_unreadable_pictures_are_listed(
     (some / "broken.png").write_text("junk")
     pictures = few(f"mine={some}", JPEG)
     with monkeypatch.context() as patch:
-        patch.setattr(study_scores, "_method", lambda *_: study_scores.Method("network", lambda x: x[..., :8]))
+        patch.setattr(study_scores, "as_method", lambda *_: study_scores.Method("network", lambda x: x[..., :8]))
         with pytest.raises(TrainingError, match=r"cannot be scored on mine, picture0.png: .*shape"):
             score_run(run, pictures, "cpu")
     assert not (run.folder / SCORES).exists()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from unblemish.studies.runs import finished
+from unblemish.studies.scores import ScoredSet, known_scores
+from unblemish.studies.study import Study, StudyRun, budget
 from unblemish.training.recipe import Recipe
-from unblemish.training.study import Study, StudyRun, budget
-from unblemish.training.study_runs import finished
-from unblemish.training.study_scores import ScoredSet, known_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class FinishedRun:
 
     Attributes:
         run: Which one.
-        record: How it was trained, see `study_runs.finished`.
-        scores: Entries of `study_scores.score_run` by the set's name; sets that it was not scored on are missing.
+        record: How it was trained, see `runs.finished`.
+        scores: Entries of `scores.score_run` by the set's name; sets that it was not scored on are missing.
     """
 
     run: StudyRun

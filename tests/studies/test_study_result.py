@@ -12,14 +12,14 @@ from unblemish.evaluation.metrics import create_metric
 from unblemish.evaluation.protocol import preset
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import save_weights
-from unblemish.training import study_result
+from unblemish.studies import result as study_result
+from unblemish.studies.result import StudyResult, Summary
+from unblemish.studies.runs import RECORD
+from unblemish.studies.scores import ScoredSet, scored_set
+from unblemish.studies.study import Study, StudyRun, plan
+from unblemish.studies.table import to_markdown
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import Recipe
-from unblemish.training.study import Study, StudyRun, plan
-from unblemish.training.study_result import StudyResult, Summary
-from unblemish.training.study_runs import RECORD
-from unblemish.training.study_scores import ScoredSet, scored_set
-from unblemish.training.study_table import to_markdown
 
 SCORES = {"none": {0: 30.0, 1: 31.0}, "more": {0: 30.5, 1: 31.1}, "psnr": {0: 29.0}}
 """PSNR by arm and seed."""

@@ -1,0 +1,118 @@
+r"""Writes what was measured of contrastive losses into `docs/contrast.md`: what they cost, and a table for each study.
+
+    unblemish bench contrast recipes/edsr_light.yaml data.folder=PHOTOS data.patch=96 batch=4 \
+        -o results/bench_contrast.json
+    python recipes/contrast_page.py
+
+Studies are all `results/contrast_NAME.json`, which the commands in the headers of `recipes/studies/NAME.yaml` write.
+Each gets its table; where there is a picture `docs/images/contrast_NAME.png` of its curves, or a contact sheet
+`docs/images/contrast_NAME_sheet.jpg`, that is shown too.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from page_blocks import provenance_line, replace_block
+
+from unblemish.commands.bench_tables import contrast_table, markdown
+from unblemish.contrast.cost import Cost
+from unblemish.evaluation.metrics import create_metric
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, RESULTS, IMAGES, STUDIES = (
+    ROOT / name for name in ("docs/contrast.md", "results", "docs/images", "recipes/studies")
+)
+PREFIX = "contrast_"
+
+
+def cost_text(result: Path) -> str:
+    """The table of `unblemish bench contrast`, with what was compared."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    fields = Cost.__dataclass_fields__
+    costs = {name: Cost(**{key: row[key] for key in fields}) for name, row in content["methods"].items()}
+    embeddings = {name: row["embedding"]["network"] for name, row in content["methods"].items()}
+    recipe, side = content["recipe"], content["recipe"]["data"]["patch"]
+    words = [
+        f"One step of `{recipe['network']['name']}`, {recipe['batch']} patches of {side} pixels, with the features of "
+        f"{', '.join(f'{embedding} for {name}' for name, embedding in embeddings.items())}.",
+        contrast_table(costs),
+    ]
+    return "\n\n".join(words) + "\n" + provenance_line(result, content["provenance"])
+
+
+def study_text(result: Path) -> str:
+    """A heading, what was asked, scores and paired differences in one table, and pictures if there are any."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    name = result.stem.removeprefix(PREFIX)
+    study, arms = content["study"], content["arms"]
+    reference = arms[study["reference"]]
+    keys = [key for key in reference["scores"] if _is_headline(key, reference["scores"])]
+    photos = next(iter(reference["runs"].values()))["facts"]["pictures"]
+    budget, begin = reference["budget"], reference["recipe"]["network"]
+    started = ", started from trained weights" if begin["start"] else ""
+    parts = [
+        f"### {study['purpose'][0].upper()}{study['purpose'][1:]}",
+        f"`recipes/studies/{name}.yaml`: `{begin['name']}`{started}, {budget['steps']} steps of {budget['batch']} patches "
+        f"of {budget['data.patch']} pixels from {photos} photographs, seeds {', '.join(map(str, study['seeds']))}. Mean over "
+        f"the seeds; in brackets the difference to {study['reference']} ± its standard deviation.",
+        _table(content, keys),
+    ]
+    for suffix, title in ((".png", "validation curves"), ("_sheet.jpg", "contact sheet")):
+        if (IMAGES / f"{result.stem}{suffix}").exists():
+            parts.append(f"![{name}, {title}](images/{result.stem}{suffix})")
+    if content["missing"]:
+        parts.append(f"Not trained: {', '.join(content['missing'])}.")
+    return "\n\n".join(parts) + "\n" + provenance_line(result, content["provenance"])
+
+
+def _is_headline(key: str, keys: dict[str, Any]) -> bool:
+    """Whether a score is the average over a set's damages, or of the only one."""
+    name, damage, _, _ = key.split("/")
+    damages = {other.split("/")[1] for other in keys if other.split("/")[0] == name}
+    return len(damages) == 1 or damage == "average"
+
+
+def _table(content: dict[str, Any], keys: list[str]) -> str:
+    headings = ["arm", "s a step"]
+    for key in keys:
+        name, _, protocol, metric = key.split("/")
+        headings.append(f"{name} {create_metric(metric).title} ({protocol})")
+    rows = [["input", "", *(f"{content['input'][key]:.{_decimals(key)}f}" for key in keys)]]
+    for name in content["order"]:
+        arm = content["arms"][name]
+        paces = [run["seconds_a_step"] for run in arm["runs"].values()]
+        cells = [_cell(arm, key, name == content["study"]["reference"]) for key in keys]
+        mark = "" if arm["equal_budget"] else r" \*"
+        rows.append([f"{name}{mark}", f"{sum(paces) / len(paces):.2f}", *cells])
+    return markdown(headings, rows)
+
+
+def _cell(arm: dict[str, Any], key: str, is_reference: bool) -> str:
+    score, difference = arm["scores"][key], arm["differences"][key]
+    if score is None:
+        return "–"
+    decimals = _decimals(key)
+    text = f"{score['mean']:.{decimals}f}"
+    if is_reference or difference is None:
+        return text
+    spread = "" if difference["spread"] is None else f" ± {difference['spread']:.{decimals + 1}f}"
+    return f"{text} ({difference['mean']:+.{decimals + 1}f}{spread})"
+
+
+def _decimals(key: str) -> int:
+    return create_metric(key.rpartition("/")[2]).decimals
+
+
+def main() -> None:
+    """Writes both blocks of the page."""
+    replace_block(PAGE, "cost", cost_text(RESULTS / "bench_contrast.json"))
+    order = [path.stem for path in sorted(STUDIES.glob("*.yaml"))]
+    found = [path for name in order if (path := RESULTS / f"{PREFIX}{name}.json").exists()]
+    replace_block(PAGE, "studies", "\n".join(map(study_text, found)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""What the arms of a study restore, side by side."""
+
+from __future__ import annotations
+
+import torch
+from PIL import Image
+
+from unblemish.evaluation.contact_sheets import contact_sheet, sheet_rows
+from unblemish.studies.result import StudyResult
+from unblemish.studies.scores import as_method
+
+SIDE = 240
+"""Of the central squares that are shown, pixels."""
+
+
+def study_sheet(result: StudyResult) -> Image.Image:
+    """A row for the first picture of each set and damage; columns are clean, damaged and the arms, of their first seed.
+
+    Raises:
+        ValueError: No arm is finished, or nothing is scored.
+        NetworkError: Weights of a run cannot be read.
+    """
+    methods = [as_method(result.of(arm)[0].run, torch.device("cpu"), arm) for arm in result.arms]
+    rows = sheet_rows([cases for one in result.sets for cases in one.cases], methods, SIDE)
+    return contact_sheet(["clean", "damaged", *result.arms], rows, SIDE)
