@@ -53,11 +53,12 @@ def study_text(result: Path) -> str:
     photos = next(iter(reference["runs"].values()))["facts"]["pictures"]
     budget, begin = reference["budget"], reference["recipe"]["network"]
     started = ", started from trained weights" if begin["start"] else ""
+    sides, seeds = f"{budget['batch']} patches of {budget['data.patch']} pixels", ", ".join(map(str, study["seeds"]))
     parts = [
         f"### {study['purpose'][0].upper()}{study['purpose'][1:]}",
-        f"`recipes/studies/{name}.yaml`: `{begin['name']}`{started}, {budget['steps']} steps of {budget['batch']} patches "
-        f"of {budget['data.patch']} pixels from {photos} photographs, seeds {', '.join(map(str, study['seeds']))}. Mean over "
-        f"the seeds; in brackets the difference to {study['reference']} ± its standard deviation.",
+        f"`recipes/studies/{name}.yaml`: `{begin['name']}`{started}, {budget['steps']} steps of {sides} from {photos} "
+        f"photographs, seeds {seeds}. Mean over the seeds; in brackets the difference to {study['reference']} ± its "
+        f"standard deviation. {_features(arms)}",
         _table(content, keys),
     ]
     for suffix, title in ((".png", "validation curves"), ("_sheet.jpg", "contact sheet")):
@@ -66,6 +67,16 @@ def study_text(result: Path) -> str:
     if content["missing"]:
         parts.append(f"Not trained: {', '.join(content['missing'])}.")
     return "\n\n".join(parts) + "\n" + provenance_line(result, content["provenance"])
+
+
+def _features(arms: dict[str, Any]) -> str:
+    """Whose features the arms compare pictures by."""
+    used: dict[str, list[str]] = {}
+    for name, arm in arms.items():
+        facts = next(iter(arm["runs"].values()))["facts"]
+        if "contrast" in facts:
+            used.setdefault(facts["contrast"]["embedding"]["network"], []).append(name)
+    return "Features: " + "; ".join(f"{network} ({', '.join(names)})" for network, names in used.items()) + "."
 
 
 def _is_headline(key: str, keys: dict[str, Any]) -> bool:

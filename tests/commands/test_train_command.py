@@ -46,6 +46,19 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return run
 
 
+def test_a_contrastive_loss_says_what_it_compares_by(
+    call, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UNBLEMISH_VGG16", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    status, shown = call("mix.yaml", "data.folder=photos", *TINY, "contrast.method=spn")
+    assert status == 0, shown
+    assert "contrastive loss on features of: descriptor" in shown
+    status, shown = call("mix.yaml", "data.folder=photos", *TINY, "contrast={method: spn, embedding: vgg16}", "-o", "b")
+    assert status == 1
+    assert "set UNBLEMISH_VGG16" in shown
+
+
 def test_from_pictures_to_weights_and_on(call, photos: Path, tmp_path: Path) -> None:
     (photos / "broken.png").write_text("junk")
     status, shown = call("mix.yaml", "data.folder=photos", *TINY)
