@@ -22,7 +22,7 @@ RECIPE = {
 
 @pytest.fixture
 def bench(run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    for variable in ("UNBLEMISH_VGG16", "UNBLEMISH_VGG19"):
+    for variable in ("UNBLEMISH_VGG16", "UNBLEMISH_VGG19", "UNBLEMISH_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "photos").mkdir()
@@ -48,3 +48,12 @@ def test_the_loss_of_the_recipe(bench: Callable[..., Any]) -> None:
     ran = bench("contrast={method: spn, steps: [5], negatives_dtype: bfloat16}")
     assert ran.status == 0, ran.err
     assert [line.split(" | ")[0] for line in ran.out.splitlines()[2:]] == ["| none", "| spn"]
+
+
+def test_without_any_embedding_the_error_says_what_to_do(
+    bench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNBLEMISH_BUNDLE", str(tmp_path / "nothing"))
+    ran = bench()
+    assert ran.status == 1
+    assert "set UNBLEMISH_VGG16" in ran.err

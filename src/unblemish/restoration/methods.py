@@ -5,6 +5,7 @@ from __future__ import annotations
 from unblemish.networks.base import Network
 from unblemish.networks.catalogue import create
 from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.errors import BundleError
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import plain_task
 from unblemish.training.task import Task
@@ -29,7 +30,10 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
             return create(recipe.network.name, recipe.network.options)
 
         def descriptor() -> Network:
-            return Bundle.load().descriptor()
+            try:
+                return Bundle.load().descriptor()
+            except BundleError as error:
+                raise BundleError(f"{error}; or, to compare by VGG's features, set UNBLEMISH_VGG16") from error
 
         task = ContrastTask(task, create_contrast(recipe.contrast, task.network, fresh, descriptor))
     return task
