@@ -1,7 +1,8 @@
-r"""Writes what was measured of contrastive losses into `docs/contrast.md`: what they cost, and a table for each study.
+r"""Writes what was measured of contrastive losses into `docs/contrast.md`: cost, gradients, and a table for each study.
 
     unblemish bench contrast recipes/edsr_light.yaml data.folder=PHOTOS data.patch=96 batch=4 \
         -o results/bench_contrast.json
+    python recipes/contrast_gradients.py runs/super_resolution/spn_seed0 ... -o results/contrast_gradients.json
     python recipes/contrast_page.py
 
 Studies are all `results/contrast_NAME.json`, which the commands in the headers of `recipes/studies/NAME.yaml` write.
@@ -69,6 +70,17 @@ def study_text(result: Path) -> str:
     return "\n\n".join(parts) + "\n" + provenance_line(result, content["provenance"])
 
 
+def gradient_text(result: Path) -> str:
+    """Where the terms of some runs pull at the end of their training."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    rows = [
+        [name, *(f"{run[key]:.2g}" for key in ("push", "weight_push", "alignment", "weight_alignment"))]
+        for name, run in content["runs"].items()
+    ]
+    headings = ("run", "push at the picture", "push at the weights", "alignment at the picture", "at the weights")
+    return markdown(headings, rows) + "\n" + provenance_line(result, content["provenance"])
+
+
 def _features(arms: dict[str, Any]) -> str:
     """Whose features the arms compare pictures by."""
     used: dict[str, list[str]] = {}
@@ -118,8 +130,9 @@ def _decimals(key: str) -> int:
 
 
 def main() -> None:
-    """Writes both blocks of the page."""
+    """Writes the blocks of the page."""
     replace_block(PAGE, "cost", cost_text(RESULTS / "bench_contrast.json"))
+    replace_block(PAGE, "gradients", gradient_text(RESULTS / "contrast_gradients.json"))
     order = [path.stem for path in sorted(STUDIES.glob("*.yaml"))]
     found = [path for name in order if (path := RESULTS / f"{PREFIX}{name}.json").exists()]
     replace_block(PAGE, "studies", "\n".join(map(study_text, found)))

@@ -10,6 +10,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from unblemish.contrast.gradients import measure_pull
 from unblemish.contrast.task import ContrastTask
 from unblemish.training.task import Batch, Task
 
@@ -24,7 +25,7 @@ class Cost:
         plain_bytes: Kept from the forward pass for the backward pass by the plain task.
         bytes: The same with the contrastive loss.
         state_bytes: Weights of negatives that are held all the time, and that checkpoints keep.
-        push: Norm of the contrastive term's gradient over that of the reconstruction loss, at the restored batch.
+        push: See `gradients.Pull`.
     """
 
     plain_seconds: float
@@ -47,7 +48,7 @@ def measure_cost(task: ContrastTask, batch: Batch, *, bfloat16: bool, repeats: i
     device = batch.clean.device
     with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
         plain_bytes, whole_bytes = (_bytes_kept(lambda t=t: t(batch)["loss"]) for t in (task.inner, task))
-        push = _push(task, batch)
+        push = measure_pull(task, batch).push
     seconds: dict[str, list[float]] = {"plain": [], "whole": []}
     for number in range(repeats + 1):
         for name, one in (("plain", task.inner), ("whole", task)):
@@ -84,13 +85,6 @@ def _bytes_kept(forward: Callable[[], Tensor]) -> int:
         loss = forward()
     del loss
     return sum(kept.values())
-
-
-def _push(task: ContrastTask, batch: Batch) -> float:
-    terms = task.inner(batch)
-    term, _ = task.contrast(terms["output"], batch)
-    norms = [torch.autograd.grad(x, terms["output"], retain_graph=True)[0].norm() for x in (term, terms["loss"])]
-    return float(norms[0] / norms[1])
 
 
 def _wait(device: torch.device) -> None:

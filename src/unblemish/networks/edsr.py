@@ -18,10 +18,10 @@ Weights trained by this project carry their own licence note in their bundle.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unblemish.networks.base import Network
+from unblemish.networks.srresnet import ResidualBlock
 
 WHITE = 255.0
 """What 1 becomes inside."""
@@ -31,19 +31,6 @@ MEAN = (0.4488, 0.4371, 0.4040)
 
 STEPS = {2: (2,), 3: (3,), 4: (2, 2)}
 """Factors by which the upsamplers enlarge, one after another, for each scale."""
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with one activation between them, around an identity (Fig. 2c)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, width, H, W)` to the same."""
-        return x + self.conv2(F.relu(self.conv1(x)))
 
 
 class EDSR(Network):
