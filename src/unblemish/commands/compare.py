@@ -112,7 +112,8 @@ def _carry_out(run: StudyRun, sets: Sequence[ScoredSet], accelerator: str) -> No
     if not finished(run):
         _say(f"training {run.folder.name}")
         command = ["unblemish", *sys.argv[1:]]
-        if not carry_out(run, build_task, accelerator=accelerator, callbacks=[TrainingProgress()], command=command):
+        progress = TrainingProgress("the same command goes on")
+        if not carry_out(run, build_task, accelerator=accelerator, callbacks=[progress], command=command):
             _say(f"stopped in {run.folder.name}, which is saved; the same command goes on from there")
             raise typer.Exit(130)
     for pictures in sets:

@@ -35,9 +35,14 @@ def progress_bar() -> Progress:
 
 
 class TrainingProgress(Callback):
-    """Shows a training: a bar with loss and time left on a terminal, lines for validations everywhere."""
+    """Shows a training: a bar with loss and time left on a terminal, lines for validations everywhere.
 
-    def __init__(self) -> None:
+    Args:
+        advice: How a stopped training goes on.
+    """
+
+    def __init__(self, advice: str = "add --resume to go on") -> None:
+        self._advice = advice
         self._progress = progress_bar()
         self._bar = self._progress.add_task("train", total=None)
         self._first, self._steps, self._began = 0, 0, 0.0
@@ -75,7 +80,7 @@ class TrainingProgress(Callback):
         self._progress.stop()
         if result is None:
             return
-        ended = "done" if result.step == result.steps else "stopped; add --resume to go on"
+        ended = "done" if result.step == result.steps else f"stopped; {self._advice}"
         best = f" Best mean gain {result.best_gain:+.2f} dB at step {result.best_step}." if result.best_step else ""
         self._say(f"{result.step} of {result.steps} steps in {result.seconds / 60:.1f} min, {ended}.{best}")
 
