@@ -87,7 +87,7 @@ def test_losses_to_compare_with(network: Network, weights: Path, batch: Batch) -
     assert isinstance(ratio, ContrastiveRegularisation)
     assert isinstance(practical, PracticalContrast)
     assert isinstance(curricular, CurricularContrast)
-    assert (ratio.weight, practical.weight, curricular.weight) == (0.1, 0.1, 0.2)
+    assert (ratio.weight, practical.weight, curricular.weight) == (0.1, 0.02, 0.2)
     assert curricular.thresholds == (20.0,)
     for contrast in (ratio, practical, curricular):
         output = network(batch.degraded)

@@ -105,7 +105,7 @@ class PclPart(EmbeddingPart):
     """Practical contrastive learning: near sharpened clean pictures, away from slightly blurred ones."""
 
     method: Literal["pcl"]
-    weight: float = Field(default=0.1, ge=0)
+    weight: float = Field(default=0.02, ge=0, description="lambda; 5 in the released script, for values 0 to 255")
     positives: int = Field(default=4, ge=0, description="sharpened clean pictures besides the clean one")
     negatives: int = Field(default=3, ge=0, description="blurred clean pictures besides the enlarged damaged one")
 
