@@ -36,10 +36,12 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
 
     def run(program: Callable[[], None], *words: str) -> None:
         monkeypatch.setattr(sys, "argv", ["program", *words])
+        status = None
         try:
             program()
         except SystemExit as ended:
-            assert not ended.code
+            status = ended.code
+        assert not status
 
     return run
 

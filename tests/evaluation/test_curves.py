@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unblemish.evaluation.curves import Curve, limits, mean_curve, paired, save_curves
+from unblemish.evaluation.curves import Curve, limits, mean_curve, off_scale, paired, save_curves
 from unblemish.evaluation.errors import EvaluationError
 
 CURVES: dict[str, dict[int, Curve]] = {
@@ -36,6 +36,16 @@ def test_limits_leave_the_start_out() -> None:
     assert -1 < low < 1
     assert 2 < high < 3
     assert limits({"a": {0: [(5, 1.0)]}}) == (0.99, 1.01)
+
+
+def test_an_arm_that_fails_does_not_hide_the_others() -> None:
+    ends = {"a": 1.0, "b": 1.01, "c": 1.03, "failed": -4.0}
+    curves: dict[str, dict[int, Curve]] = {arm: {0: [(10, 0.9), (20, end)]} for arm, end in ends.items()}
+    assert off_scale(curves) == {"failed"}
+    assert limits(curves)[0] > 0.8
+    del curves["c"]
+    assert off_scale(curves) == set()
+    assert limits(curves)[0] < -4
 
 
 def test_two_panels_or_one_without_the_reference(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_columns_are_the_arms_and_small_pictures_are_enlarged(monkeypatch: pytes
     monkeypatch.setattr(module, "as_method", as_method)
     result: Any = SimpleNamespace(
         arms=("none", "spn"),
-        sets=[SimpleNamespace(cases=[Cases()])],
+        sets=[SimpleNamespace(name="set5", cases=[Cases()])],
         of=lambda arm: [SimpleNamespace(run=f"{arm}_seed{seed}") for seed in (0, 1)],
     )
     drawn = module.study_sheet(result)

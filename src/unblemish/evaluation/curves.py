@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from unblemish.evaluation.errors import EvaluationError
@@ -20,6 +20,9 @@ Curve = Sequence[tuple[int, float]]
 _SETTLED = 1 / 4
 """Share of the steps after which curves decide the limits; before that they rise from far below."""
 
+_FAR = 20
+"""How many times farther from the middle than most arms one may end before it is off the scale."""
+
 _COLOURS = ("#2e6fb7", "#d1495b", "#3f9b56", "#e08e1b", "#8659b5", "#1d9aa1", "#b0568f", "#7d7a1c", "#5a6acf")
 _INK, _SOFT, _FAINT = "#1f2933", "#6b7280", "#c5cbd3"
 
@@ -28,7 +31,8 @@ def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path:
     """Draws gains over steps, and beside them what they differ from the reference's with the same seed, as a PNG.
 
     One colour an arm; thin lines are seeds, thick ones their mean at the steps that all seeds of the arm have.
-    Seeds differ more than arms do, so differences are paired. The limits leave out the first quarter of the steps.
+    Seeds differ more than arms do, so differences are paired. The limits leave out the first quarter of the steps, and
+    arms that fail.
 
     Args:
         curves: By arm and seed; at least one of them has a point.
@@ -101,27 +105,43 @@ def paired(curves: Mapping[str, Mapping[int, Curve]], reference: str) -> dict[st
 
 
 def limits(curves: Mapping[str, Mapping[int, Curve]]) -> tuple[float, float]:
-    """Lowest and highest value to show: all later ones, with a margin.
+    """Lowest and highest value to show: all later ones of the arms that are not `off_scale`, with a margin.
 
     Raises:
         ValueError: No curve has a point.
     """
-    points = [point for seeds in curves.values() for curve in seeds.values() for point in curve]
+    left_out = off_scale(curves)
+    points = [point for arm, seeds in curves.items() if arm not in left_out for c in seeds.values() for point in c]
     settled = max(step for step, _ in points) * _SETTLED
     later = [gain for step, gain in points if step >= settled]
     margin = 0.06 * (max(later) - min(later)) or 0.01
     return min(later) - margin, max(later) + margin
 
 
+def off_scale(curves: Mapping[str, Mapping[int, Curve]]) -> set[str]:
+    """Arms that end so far from the middle one that nothing could be seen of the others: 20 times as far as most.
+
+    Among fewer than four arms there is no telling; none is left out then.
+    """
+    ends = {arm: fmean(c[-1][1] for c in seeds.values()) for arm, seeds in curves.items() if all(seeds.values())}
+    if len(ends) < 4:
+        return set()
+    middle = median(ends.values())
+    usual = median(abs(end - middle) for end in ends.values())
+    return {arm for arm, end in ends.items() if abs(end - middle) > _FAR * usual}
+
+
 def _draw(
     axes: Axes, curves: Mapping[str, Mapping[int, Curve]], colours: Mapping[str, str], title: str, unit: str
 ) -> None:
+    left_out = off_scale(curves)
     for arm, seeds in curves.items():
         for curve in seeds.values() if len(seeds) > 1 else ():
             axes.plot(*_columns(curve), color=colours[arm], linewidth=0.9, alpha=0.55)
         mean = mean_curve(list(seeds.values()))
         count, dot = f"{len(seeds)} seed{'s' * (len(seeds) != 1)}", "o" if len(mean) == 1 else None
-        axes.plot(*_columns(mean), color=colours[arm], linewidth=2.4, marker=dot, label=f"{arm} ({count})")
+        words = f"{count}, off the scale" if arm in left_out else count
+        axes.plot(*_columns(mean), color=colours[arm], linewidth=2.4, marker=dot, label=f"{arm} ({words})")
     axes.set_ylim(*limits(curves))
     axes.set_title(title, fontsize=12, color=_INK, loc="left", parse_math=False)
     axes.set_xlabel("steps", fontsize=10, color=_SOFT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from PIL import Image
 
@@ -21,5 +23,9 @@ def study_sheet(result: StudyResult) -> Image.Image:
         NetworkError: Weights of a run cannot be read.
     """
     methods = [as_method(result.of(arm)[0].run, torch.device("cpu"), arm) for arm in result.arms]
-    rows = sheet_rows([cases for one in result.sets for cases in one.cases], methods, SIDE)
+    rows = [
+        replace(row, label=f"{one.name} {row.label}")
+        for one in result.sets
+        for row in sheet_rows(one.cases, methods, SIDE)
+    ]
     return contact_sheet(["clean", "damaged", *result.arms], rows, SIDE)
