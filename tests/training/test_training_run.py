@@ -168,11 +168,15 @@ def test_a_validation_folder_is_kept_out_of_training(recipe: Make, photos: Path)
 
 
 def test_a_second_signal_is_not_held_back() -> None:
-    with stop_on_signal() as asked:
-        signal.raise_signal(signal.SIGINT)
-        assert asked.is_set()
-        with pytest.raises(KeyboardInterrupt):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background jobs ignore it
+    try:
+        with stop_on_signal() as asked:
             signal.raise_signal(signal.SIGINT)
+            assert asked.is_set()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_other_threads_leave_signals_alone() -> None:
