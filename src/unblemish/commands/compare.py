@@ -53,20 +53,15 @@ def compare(
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
-        from unblemish.evaluation.contact_sheets import check_sheet_ending, save_sheet
-        from unblemish.evaluation.curves import check_ending, save_curves
+        from unblemish.evaluation.contact_sheets import save_sheet
+        from unblemish.evaluation.curves import save_curves
         from unblemish.studies.result import StudyResult
         from unblemish.studies.runs import finished
         from unblemish.studies.sheet import study_sheet
         from unblemish.studies.study import Study, chosen, plan
 
     started = time.monotonic()
-    if plot:
-        check_ending(plot)
-    if sheet:
-        check_sheet_ending(sheet)
-        if not score:
-            raise UserError(f"{sheet}: there is nothing to show without pictures; add --score NAME=FOLDER")
+    _check_pictures(plot, sheet, bool(score))
     loaded = Study.load(study)
     planned = plan(loaded, runs, overrides or [])
     for run in planned:
@@ -100,6 +95,19 @@ def scored_sets(
     if len({one.name for one in sets}) < len(sets):
         raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
     return sets
+
+
+def _check_pictures(plot: Path | None, sheet: Path | None, scored: bool) -> None:
+    """Complains of what could not be drawn, before the hours of training."""
+    from unblemish.evaluation.contact_sheets import check_sheet_ending
+    from unblemish.evaluation.curves import check_ending
+
+    if plot:
+        check_ending(plot)
+    if sheet:
+        check_sheet_ending(sheet)
+        if not scored:
+            raise UserError(f"{sheet}: there is nothing to show without pictures; add --score NAME=FOLDER")
 
 
 def _carry_out(run: StudyRun, sets: Sequence[ScoredSet], accelerator: str) -> None:

@@ -61,14 +61,9 @@ def search(
     ranking = load_ranking(similarity, loaded.degradations.names)
     steps = budget or loaded.steps
     oracle = TrainedOracle(
-        loaded,
-        steps,
-        runs,
-        backend=_backend(backend),
-        accelerator=accelerator,
-        build=build_task,
+        loaded, steps, runs, backend=_backend(backend), accelerator=accelerator, build=build_task,
         on_training=lambda groups: _say(f"training {_titles(groups)} (networks so far: {len(oracle.trained)})"),
-    )
+    )  # fmt: skip
     try:
         content, comparison = _find(ranking, oracle, threshold, every)
     except SearchStoppedError as stop:

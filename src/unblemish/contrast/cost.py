@@ -77,6 +77,7 @@ def _bytes_kept(forward: Callable[[], Tensor]) -> int:
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
+        """Counts what is kept, once."""
         if not isinstance(tensor, torch.nn.Parameter):
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor

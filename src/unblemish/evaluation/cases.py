@@ -8,7 +8,7 @@ the machine's speed.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class DegradedFolder(CaseSet):
         values = dict(values or {})
         if sampled and values:
             raise ValueError("parameters are either drawn or given, not both")
-        self.source = _label(folder)
+        self.source = folder_label(folder)
         self._folder, self._degradation, self._values, self._sampled, self._seed = (
             folder,
             degradation,
@@ -135,13 +135,11 @@ class DegradedFolder(CaseSet):
         return len(self._paths)
 
     def __iter__(self) -> Iterator[Case | Unusable]:
-        for path in self._paths:
-            name = path.relative_to(self._folder).as_posix()
-            try:
-                clean = load_rgb(path)
-                yield Case(name, self._damaged(name, clean), clean)
-            except UserError as error:
-                yield Unusable(name, str(error))
+        return attempted((path.relative_to(self._folder).as_posix() for path in self._paths), self._case)
+
+    def _case(self, name: str) -> Case:
+        clean = load_rgb(self._folder / name)
+        return Case(name, self._damaged(name, clean), clean)
 
     def _damaged(self, name: str, clean: Tensor) -> Tensor:
         if self._degradation is None:
@@ -180,7 +178,7 @@ class PairedFolder(CaseSet):
     def __init__(self, damaged: Path, clean: Path, *, name: str = "pairs", limit: int | None = None) -> None:
         self.name = self.kind = name
         self.title = name.replace("_", " ").capitalize()
-        self.source = _label(damaged.parent if damaged.parent == clean.parent else damaged)
+        self.source = folder_label(damaged.parent if damaged.parent == clean.parent else damaged)
         self.damage = "as found in the files"
         self._damaged = _by_stem(damaged)
         self._clean = _by_stem(clean)
@@ -205,11 +203,7 @@ class PairedFolder(CaseSet):
         return len(self._stems)
 
     def __iter__(self) -> Iterator[Case | Unusable]:
-        for stem in self._stems:
-            try:
-                yield self._case(stem)
-            except UserError as error:
-                yield Unusable(stem, str(error))
+        return attempted(self._stems, self._case)
 
     def _case(self, stem: str) -> Case:
         if stem not in self._clean:
@@ -219,6 +213,15 @@ class PairedFolder(CaseSet):
             sizes = " and ".join(f"{x.shape[3]} x {x.shape[2]}" for x in (damaged, clean))
             raise EvaluationError(f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them")
         return Case(stem, damaged, clean)
+
+
+def attempted(names: Iterable[str], make: Callable[[str], Case]) -> Iterator[Case | Unusable]:
+    """What `make` makes of each name, or why it cannot: whatever the user can mend costs one picture alone."""
+    for name in names:
+        try:
+            yield make(name)
+        except UserError as error:
+            yield Unusable(name, str(error))
 
 
 def load_rgb(path: Path) -> Tensor:
@@ -236,6 +239,6 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_pictures(folder)}
 
 
-def _label(folder: Path) -> str:
+def folder_label(folder: Path) -> str:
     """The last two names of a folder: enough to know it by, without where this machine keeps it."""
     return "/".join(folder.resolve().parts[-2:]).lstrip("/")

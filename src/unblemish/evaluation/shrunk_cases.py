@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from torch import Tensor
-
 from unblemish.degradations.base import Degradation
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.degradations.resampling import resized
 from unblemish.degradations.seeding import picture_generator
-from unblemish.errors import UserError
-from unblemish.evaluation.cases import Case, CaseSet, Unusable, load_rgb
+from unblemish.evaluation.cases import Case, CaseSet, Unusable, attempted, folder_label, load_rgb
 from unblemish.evaluation.errors import EvaluationError
 from unblemish.pictures.folders import find_pictures
 
@@ -51,7 +48,7 @@ class ShrunkFolder(CaseSet):
         self._paths = find_pictures(folder)[:limit]
         self.name = self.kind = f"x{factor}" if degradation is None else f"{degradation.name}_x{factor}"
         self.title = f"Shrunk x{factor}" if degradation is None else f"{degradation.title}, shrunk x{factor}"
-        self.source = "/".join(folder.resolve().parts[-2:]).lstrip("/")
+        self.source = folder_label(folder)
         drawn = "" if degradation is None else f"drawn from the published ranges, seed {seed}; then "
         self.damage = f"{drawn}antialiased bicubic shrinking by {factor}, rounded to 8 bit"
 
@@ -59,14 +56,10 @@ class ShrunkFolder(CaseSet):
         return len(self._paths)
 
     def __iter__(self) -> Iterator[Case | Unusable]:
-        for path in self._paths:
-            name = path.relative_to(self._folder).as_posix()
-            try:
-                yield self._case(name, load_rgb(path))
-            except UserError as error:
-                yield Unusable(name, str(error))
+        return attempted((path.relative_to(self._folder).as_posix() for path in self._paths), self._case)
 
-    def _case(self, name: str, picture: Tensor) -> Case:
+    def _case(self, name: str) -> Case:
+        picture = load_rgb(self._folder / name)
         height, width = (side // self._factor for side in picture.shape[-2:])
         if min(height, width) == 0:
             raise EvaluationError(

@@ -15,7 +15,8 @@ from unblemish.evaluation.provenance import provenance, write_result
 from unblemish.grouping.errors import GroupingError, SearchStoppedError
 from unblemish.grouping.problem import Group
 from unblemish.networks.catalogue import create
-from unblemish.pictures.folders import find_pictures
+from unblemish.networks.loading import sha256
+from unblemish.pictures.folders import find_pictures, inventory
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import hold_out
 from unblemish.training.fit import LAST
@@ -79,11 +80,10 @@ def fingerprint(recipe: Recipe) -> str:
         del content["contrast"]  # so that trainings from before there was this part keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):
         if folder:
-            files = find_pictures(folder)
-            content[key] = [[path.relative_to(folder).as_posix(), path.stat().st_size] for path in files]
+            content[key] = inventory(folder)
     if start := recipe.network.start:
         try:
-            content["network.start"] = hashlib.sha256(start.read_bytes()).hexdigest()
+            content["network.start"] = sha256(start)
         except OSError as error:
             raise GroupingError(f"{start}: cannot be read ({error.strerror}); check network.start") from error
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

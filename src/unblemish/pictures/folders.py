@@ -25,6 +25,15 @@ def find_pictures(folder: Path) -> list[Path]:
     return paths
 
 
+def inventory(folder: Path) -> list[list[object]]:
+    """Path below the folder and bytes of each picture: what tells folders apart wherever they are, fit for JSON.
+
+    Raises:
+        PictureError: As for `find_pictures`.
+    """
+    return [[path.relative_to(folder).as_posix(), path.stat().st_size] for path in find_pictures(folder)]
+
+
 def walk_pictures(folder: Path, without: Path | None = None) -> Iterator[Path]:
     """Files with a picture's suffix, sorted within each folder, folders after files.
 

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from unblemish.pictures.folders import find_pictures
+from unblemish.networks.loading import sha256
+from unblemish.pictures.folders import inventory
 from unblemish.training.errors import TrainingError
 
 
@@ -17,13 +18,12 @@ def folder_digest(folder: Path) -> str:
     Raises:
         PictureError: There is no such folder, or no picture in it.
     """
-    files = [[path.relative_to(folder).as_posix(), path.stat().st_size] for path in find_pictures(folder)]
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(inventory(folder)).encode()).hexdigest()[:16]
 
 
 def file_digest(path: Path) -> str:
     """A name for a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return sha256(path)[:16]
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
