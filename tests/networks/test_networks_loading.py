@@ -16,7 +16,7 @@ from torch import Tensor
 from unblemish.networks.base import Network
 from unblemish.networks.catalogue import create, names
 from unblemish.networks.errors import NetworkError
-from unblemish.networks.loading import load_weights, put_weights, read_foreign, save_weights, sha256
+from unblemish.networks.loading import load_described, load_weights, put_weights, read_foreign, save_weights, sha256
 
 
 def tiny(**options: int) -> Network:
@@ -190,3 +190,16 @@ def test_foreign_file_without_weights(content: object, tmp_path: Path) -> None:
 def test_checksum(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc" * 100_000)
     assert sha256(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_a_described_file_builds_its_network(tmp_path: Path) -> None:
+    network = create("srresnet", {"blocks": 1, "width": 4})
+    path = tmp_path / "weights.safetensors"
+    save_weights(network, path, {"network": "srresnet", "options": '{"blocks": 1, "width": 4}'}, torch.float16)
+    built = load_described(path)
+    assert {p.dtype for p in built.parameters()} == {torch.float32}
+    for one, other in zip(built.parameters(), network.parameters(), strict=True):
+        assert torch.equal(one, other.half().float())
+    save_weights(network, path, {"step": "1"})
+    with pytest.raises(NetworkError, match="does not say which network it is for"):
+        load_described(path)

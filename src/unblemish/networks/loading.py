@@ -67,7 +67,7 @@ def load_described(path: str | Path) -> Network:
     """Builds the network that a safetensors file of `unblemish train` says it is for, and fills it.
 
     Returns:
-        float32 (or the file's dtype where it is another), on the CPU, in training mode.
+        float32, on the CPU, in training mode.
 
     Raises:
         NetworkError: The file cannot be read, does not say its network, or does not fit it.
