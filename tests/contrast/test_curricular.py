@@ -28,6 +28,12 @@ def test_weights_of_negatives_rise_once_they_are_surpassed(embedding: Embedding)
     assert torch.equal(resumed.shares(), contrast.shares())
 
 
+def test_pictures_that_are_only_shrunk_count_as_well(embedding: Embedding) -> None:
+    contrast = made(embedding)
+    contrast.after_validation({"clean": 25.0, "gain": 1.0})
+    torch.testing.assert_close(contrast.shares(), torch.tensor([1.25, 0.75, 2]) / 4)
+
+
 def test_ratio_of_each_layer(embedding: Embedding, batch: Batch, output: Tensor) -> None:
     contrast = made(embedding)
     term, logged = contrast(output, batch)

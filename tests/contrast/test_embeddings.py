@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from unblemish.contrast.embeddings import Embedding, create_embedding, descriptor_embedding, vgg_embedding
+from unblemish.contrast import regularisation, self_prior
+from unblemish.contrast.embeddings import (
+    Embedding,
+    Published,
+    create_embedding,
+    descriptor_embedding,
+    vgg_embedding,
+)
 from unblemish.networks.errors import NetworkError
 from unblemish.networks.srresnet import SRResNet, srresnet_x4
 from unblemish.networks.vgg import VARIABLES, Vgg
@@ -15,6 +23,7 @@ from unblemish.training.contrast_part import EmbeddingPart
 from unblemish.training.errors import TrainingError
 
 LAYERS = {"relu1_2": 0.2, "relu2_2": 0.3, "relu3_3": 0.5}
+PUBLISHED = Published(16, LAYERS, normalise=True)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +65,7 @@ def test_weighing_is_exact_under_autocast(embedding: Embedding) -> None:
 
 def test_vgg_in_full_precision_under_autocast(tmp_path: Path) -> None:
     path, x = vgg_file(tmp_path), torch.rand(1, 3, 16, 16)
-    fine, coarse = (vgg_embedding(16, LAYERS, path, full_precision=full) for full in (True, False))
+    fine, coarse = (vgg_embedding(PUBLISHED, path, full_precision=full) for full in (True, False))
     with torch.autocast("cpu", torch.bfloat16):
         assert [y.dtype for y in fine(x)] == [torch.float32] * 3
         assert [y.dtype for y in coarse(x)] == [torch.bfloat16] * 3
@@ -66,7 +75,7 @@ def test_vgg_in_full_precision_under_autocast(tmp_path: Path) -> None:
 
 def test_gradients_pass_through_but_weights_stay(tmp_path: Path) -> None:
     x = torch.rand(1, 3, 16, 16, requires_grad=True)
-    embedding = vgg_embedding(16, LAYERS, vgg_file(tmp_path))
+    embedding = vgg_embedding(PUBLISHED, vgg_file(tmp_path))
     sum(y.sum() for y in embedding(x)).backward()  # pyright: ignore
     assert x.grad is not None
     assert x.grad.any()
@@ -86,7 +95,7 @@ def test_descriptor_is_tapped_after_its_blocks() -> None:
 
 def test_auto_takes_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def asked() -> Embedding:
-        return create_embedding(EmbeddingPart(), 19, LAYERS, descriptor)
+        return create_embedding(EmbeddingPart(), Published(19, LAYERS, normalise=False), descriptor)
 
     stand_in = asked()
     assert stand_in.facts == {
@@ -94,23 +103,41 @@ def test_auto_takes_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "layers": {"block2": 0.2, "block4": 0.3, "block6": 0.5},
         "full_precision": False,
     }
-    monkeypatch.setenv("UNBLEMISH_VGG16", str(vgg_file(tmp_path)))
-    assert asked().facts["network"] == "vgg16"
-    assert asked().facts["layers"] == LAYERS
+    path = vgg_file(tmp_path)
+    monkeypatch.setenv("UNBLEMISH_VGG16", str(path))
+    assert asked().facts == {
+        "network": "vgg16",
+        "layers": LAYERS,
+        "full_precision": False,
+        "normalised": False,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+    }
+
+
+def test_pictures_are_normalised_where_the_paper_does(tmp_path: Path) -> None:
+    path, x = vgg_file(tmp_path), torch.rand(1, 3, 16, 16)
+    first = Vgg(16, ["relu1_2"], normalise=False)
+    load = vgg_embedding(Published(16, {"relu1_2": 1.0}, normalise=False), path)
+    first.load_state_dict({key: value for key, value in load_file(path).items() if key in first.state_dict()})
+    torch.testing.assert_close(load(x)[0], first(x)[0])
+    normalised = vgg_embedding(Published(16, {"relu1_2": 1.0}, normalise=True), path)
+    assert (normalised(x)[0] - first(x)[0]).abs().max() > 0.1
+    assert self_prior.PUBLISHED.normalise
+    assert not regularisation.PUBLISHED.normalise
 
 
 def test_a_vgg_that_is_asked_for_must_be_there() -> None:
     with pytest.raises(NetworkError, match="no VGG16 weights are given; set UNBLEMISH_VGG16"):
-        create_embedding(EmbeddingPart(embedding="vgg16"), 16, LAYERS, descriptor)
+        create_embedding(EmbeddingPart(embedding="vgg16"), PUBLISHED, descriptor)
 
 
 def test_layers_of_the_recipe(tmp_path: Path) -> None:
     part = EmbeddingPart(
         embedding="vgg16", embedding_weights=vgg_file(tmp_path), layers=("relu2_1",), layer_weights=(2.0,)
     )
-    assert create_embedding(part, 16, LAYERS, descriptor).layers == {"relu2_1": 2.0}
+    assert create_embedding(part, PUBLISHED, descriptor).layers == {"relu2_1": 2.0}
     wrong = EmbeddingPart(embedding="vgg16", layers=("relu9",), layer_weights=(1.0,))
     with pytest.raises(TrainingError, match=r"contrast.layers: VGG16 has no layer relu9"):
-        create_embedding(wrong, 16, LAYERS, descriptor)
+        create_embedding(wrong, PUBLISHED, descriptor)
     with pytest.raises(ValueError, match="layers and layer_weights together"):
         EmbeddingPart(layers=("relu1_1",))

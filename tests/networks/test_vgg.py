@@ -100,6 +100,17 @@ def test_wrong_files_are_refused(tmp_path: Path, weights: Path) -> None:
         load_vgg(16, ["relu3_1"], weights)
 
 
+def test_the_other_vgg_s_weights_are_refused(tmp_path: Path) -> None:
+    """Its first seven convolutions have the same shapes."""
+    for depth, other in ((16, 19), (19, 16)):
+        with torch.device("meta"):
+            shapes = {key: value.shape for key, value in Vgg(depth, [LAST[depth]]).state_dict().items()}
+        path = tmp_path / f"{depth}.safetensors"
+        save_file({key: torch.zeros(shape, dtype=torch.float8_e4m3fn) for key, shape in shapes.items()}, path)
+        with pytest.raises(NetworkError, match=f"holds another network than VGG{other}"):
+            load_vgg(other, ["relu1_2"], path)
+
+
 def published(folder: Path, state: dict[str, torch.Tensor]) -> Path:
     path = folder / "hub/checkpoints" / PUBLISHED[16]
     path.parent.mkdir(parents=True, exist_ok=True)

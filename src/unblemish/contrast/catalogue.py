@@ -37,9 +37,9 @@ def create(part: ContrastPart, network: Network, fresh: Fresh, descriptor: Descr
         NetworkError: Weights of the VGG or of a negative are missing or do not fit.
     """
     if isinstance(part, SpnPart):
-        embedding = create_embedding(part, self_prior.DEPTH, self_prior.LAYERS, descriptor)
+        embedding = create_embedding(part, self_prior.PUBLISHED, descriptor)
         return SelfPriorNegative(embedding, _negatives(part, network, fresh), part.weight)
-    embedding = create_embedding(part, regularisation.DEPTH, regularisation.LAYERS, descriptor)
+    embedding = create_embedding(part, regularisation.PUBLISHED, descriptor)
     if isinstance(part, CrPart):
         return ContrastiveRegularisation(embedding, part.weight)
     if isinstance(part, CcrPart):

@@ -64,17 +64,19 @@ class CurricularContrast(Contrast):
             negatives = self.negatives.restore(batch.degraded)
             others = self.embedding(torch.cat([batch.clean, negatives, enlarged(batch)]))
         near, *far = self.embedding.distance(self.embedding(output), others)  # N + 2 of (layers,)
-        loss = self.embedding.weighed(near / (self.shares() @ torch.stack(far) + SMALL))
+        away = (self.shares()[:, None] * torch.stack(far)).sum(dim=0)  # no matmul: autocast rounds
+        loss = self.embedding.weighed(near / (away + SMALL))
         return self.weight * loss, {"contrast": loss}
 
     def after_validation(self, scores: Mapping[str, float]) -> None:
         """See `Contrast.after_validation`: keeps the best mean PSNR over the degradations.
 
+        Where pictures are only shrunk, over those.
+
         The paper waits until PSNR and SSIM both improve; validations here compute PSNR alone.
         """
-        damaged = [score for name, score in scores.items() if name not in ("gain", "clean")]
-        if damaged:
-            self.best.fill_(max(float(self.best), sum(damaged) / len(damaged)))
+        counted = [score for name, score in scores.items() if name not in ("gain", "clean")] or [scores["clean"]]
+        self.best.fill_(max(float(self.best), sum(counted) / len(counted)))
 
     def facts(self) -> dict[str, Any]:
         """See `Contrast.facts`."""

@@ -7,6 +7,7 @@ descriptor (GRIDS, Sec. 4.1) take their place; which it was stands in the record
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,21 @@ DescriptorLoader = Callable[[], Network]
 """Loads the descriptor; called only where it is wanted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a paper compares pictures by.
+
+    Attributes:
+        depth: Of its VGG.
+        layers: Names such as "relu1_2" with their weights.
+        normalise: Whether ImageNet's mean and deviation are taken out of the pictures before.
+    """
+
+    depth: Depth
+    layers: Mapping[str, float]
+    normalise: bool
+
+
 class Embedding:
     """Features of pictures by a frozen network, with a weight for each layer.
 
@@ -34,10 +50,17 @@ class Embedding:
         network: Maps pictures to a list of features; frozen, and kept in channels_last memory.
         layers: Names of the layers in the order of the list, with their weights.
         full_precision: Compute in float32 also under autocast.
+        facts: What else records say of the network, fit for JSON.
     """
 
     def __init__(
-        self, name: str, network: nn.Module, layers: Mapping[str, float], *, full_precision: bool = False
+        self,
+        name: str,
+        network: nn.Module,
+        layers: Mapping[str, float],
+        *,
+        full_precision: bool = False,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         frozen = network.eval().requires_grad_(False)
         self._network = frozen.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -45,11 +68,12 @@ class Embedding:
         self.name = name
         self.layers = dict(layers)
         self.full_precision = full_precision
+        self._facts = dict(facts or {})
 
     @property
     def facts(self) -> dict[str, Any]:
         """What records say of it, fit for JSON."""
-        return {"network": self.name, "layers": self.layers, "full_precision": self.full_precision}
+        return {"network": self.name, "layers": self.layers, "full_precision": self.full_precision, **self._facts}
 
     def __call__(self, pictures: Tensor) -> list[Tensor]:
         """Features of each layer.
@@ -90,14 +114,11 @@ class Embedding:
         return (distances * distances.new_tensor(list(self.layers.values()))).sum(dim=-1)  # no matmul: autocast rounds
 
 
-def vgg_embedding(
-    depth: Depth, layers: Mapping[str, float], path: Path | None = None, *, full_precision: bool = False
-) -> Embedding:
+def vgg_embedding(published: Published, path: Path | None = None, *, full_precision: bool = False) -> Embedding:
     """VGG16 or VGG19 after chosen activations.
 
     Args:
-        depth: 16 or 19.
-        layers: "relu1_2" and so on, with their weights.
+        published: Depth, layers, and whether pictures are normalised.
         path: Of the weights, as for `networks.vgg.load_vgg`.
         full_precision: As for `Embedding`.
 
@@ -106,10 +127,16 @@ def vgg_embedding(
         NetworkError: There are no weights, or they do not fit.
     """
     try:
-        network = load_vgg(depth, list(layers), path)
+        network = load_vgg(published.depth, list(published.layers), path, normalise=published.normalise)
     except ValueError as error:
         raise TrainingError(f"contrast.layers: {error}") from error
-    return Embedding(f"vgg{depth}", network, layers, full_precision=full_precision)
+    return Embedding(
+        f"vgg{network.depth}",
+        network,
+        published.layers,
+        full_precision=full_precision,
+        facts={"normalised": network.normalise, "sha256": network.digest},
+    )
 
 
 def descriptor_embedding(network: SRResNet, layers: Mapping[str, float], *, full_precision: bool = False) -> Embedding:
@@ -151,16 +178,14 @@ class _Trunk(nn.Module):
         return [found[tap] for tap in self.taps]
 
 
-def create_embedding(
-    part: EmbeddingPart, depth: Depth, layers: Mapping[str, float], descriptor: DescriptorLoader
-) -> Embedding:
+def create_embedding(part: EmbeddingPart, published: Published, descriptor: DescriptorLoader) -> Embedding:
     """The embedding that a recipe asks for.
 
     Args:
         part: What the recipe says.
-        depth: The published VGG of the loss; "auto" takes the other one where only that is found.
-        layers: Published layers and their weights, where the recipe names none; on the descriptor the same weights
-            stand for blocks from the first to the last, evenly spread.
+        published: What the loss has in its paper. "auto" takes the other VGG where only that is found; the recipe may
+            name other layers; on the descriptor the same weights stand for blocks from the first to the last, evenly
+            spread.
         descriptor: Loads the network that stands in where no VGG is found.
 
     Raises:
@@ -171,16 +196,16 @@ def create_embedding(
     full = part.embedding_precision == "float32"
     kind = part.embedding
     if kind == "auto":
-        depths: tuple[Depth, ...] = (depth, 35 - depth)  # pyright: ignore[reportAssignmentType]
+        depths: tuple[Depth, ...] = (published.depth, 35 - published.depth)  # pyright: ignore[reportAssignmentType]
         found = next((d for d in depths if part.embedding_weights or find_weights(d)), None)
         kind = f"vgg{found}" if found else "descriptor"
     if kind != "descriptor":
-        return vgg_embedding(
-            16 if kind == "vgg16" else 19, named or layers, part.embedding_weights, full_precision=full
-        )
+        wanted = Published(16 if kind == "vgg16" else 19, named or published.layers, published.normalise)
+        return vgg_embedding(wanted, part.embedding_weights, full_precision=full)
     network = descriptor()
-    assert isinstance(network, SRResNet)
-    return descriptor_embedding(network, named or _spread(layers, len(network.body)), full_precision=full)
+    if not isinstance(network, SRResNet) or network.fold > 1:
+        raise TrainingError("the bundle's descriptor has no blocks at the picture's own size; set UNBLEMISH_VGG16")
+    return descriptor_embedding(network, named or _spread(published.layers, len(network.body)), full_precision=full)
 
 
 def _spread(layers: Mapping[str, float], blocks: int) -> dict[str, float]:

@@ -12,15 +12,14 @@ import torch
 from torch import Tensor
 
 from unblemish.contrast.base import Contrast
-from unblemish.contrast.embeddings import Embedding
+from unblemish.contrast.embeddings import Embedding, Published
 from unblemish.degradations.resampling import resized
 from unblemish.training.task import Batch
 
-DEPTH = 19
-"""The published VGG, for CR, CCR and PCL."""
-
-LAYERS = {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4, "relu5_1": 1.0}
-"""Published layers and their weights, for CR, CCR and PCL."""
+PUBLISHED = Published(
+    19, {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4, "relu5_1": 1.0}, normalise=False
+)
+"""For CR, CCR and PCL."""
 
 SMALL = 1e-7
 """Added to distances that are divided by."""

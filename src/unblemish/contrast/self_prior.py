@@ -13,16 +13,12 @@ import torch
 from torch import Tensor
 
 from unblemish.contrast.base import Contrast
-from unblemish.contrast.embeddings import Embedding
+from unblemish.contrast.embeddings import Embedding, Published
 from unblemish.contrast.negatives import NegativeModels
 from unblemish.networks.base import Network
 from unblemish.training.task import Batch
 
-DEPTH = 16
-"""The published VGG."""
-
-LAYERS = {"relu1_2": 0.2, "relu2_2": 0.3, "relu3_3": 0.5}
-"""Published layers and their weights."""
+PUBLISHED = Published(16, {"relu1_2": 0.2, "relu2_2": 0.3, "relu3_3": 0.5}, normalise=True)
 
 
 class SelfPriorNegative(Contrast):

@@ -10,7 +10,7 @@ the file torchvision publishes, whose checksum is in its name. Layers carry torc
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -48,9 +48,14 @@ class Vgg(nn.Module):
         layers: Names such as "relu3_3": the activation after the third convolution of the third block.
         normalise: Take ImageNet's mean and deviation out of the pictures, as the published weights expect.
 
+    Attributes:
+        digest: How the SHA-256 of the file begins that `load_vgg` took the weights from.
+
     Raises:
         ValueError: A layer does not exist, or none is given.
     """
+
+    digest: str | None = None
 
     def __init__(self, depth: Depth, layers: Sequence[str], *, normalise: bool = True) -> None:
         super().__init__()
@@ -114,11 +119,17 @@ def load_vgg(depth: Depth, layers: Sequence[str], path: Path | None = None, *, n
             f"{PUBLISHED[depth]}"
         )
     weights = _read(found, network, depth)
+    if foreign := sorted(_indices(weights).difference(_convolutions(depth))):
+        raise NetworkError(
+            f"{found}: holds another network than VGG{depth}, which has no features.{foreign[0]}; "
+            f"give {_wanted(network)}"
+        )
     wanted = network.state_dict()
     for key, value in wanted.items():
         if key not in weights or weights[key].shape != value.shape:
             raise NetworkError(f"{found}: {key} of shape {tuple(value.shape)} is missing; give {_wanted(network)}")
     network.load_state_dict({key: weights[key] for key in wanted})
+    network.digest = sha256(found)[:16]
     return network
 
 
@@ -140,6 +151,17 @@ def _places(depth: Depth) -> dict[str, int]:
             place += 2
         place += 1  # the pooling
     return places
+
+
+def _convolutions(depth: Depth) -> set[int]:
+    """Indices in torchvision's `features` of the convolutions."""
+    return {place - 1 for place in _places(depth).values()}
+
+
+def _indices(weights: Mapping[str, Tensor]) -> set[int]:
+    """Indices in torchvision's `features` that a file has."""
+    words = (key.split(".") for key in weights)
+    return {int(word[1]) for word in words if word[0] == "features" and word[1].isdigit()}
 
 
 def _body(depth: Depth, last: int) -> nn.Sequential:
