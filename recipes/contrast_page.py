@@ -27,6 +27,7 @@ PAGE, RESULTS, IMAGES, STUDIES = (
     ROOT / name for name in ("docs/contrast.md", "results", "docs/images", "recipes/studies")
 )
 PREFIX = "contrast_"
+_UNEQUAL = r"\*"
 
 
 def cost_text(result: Path) -> str:
@@ -54,14 +55,17 @@ def study_text(result: Path) -> str:
     photos = next(iter(reference["runs"].values()))["facts"]["pictures"]
     budget, begin = reference["budget"], reference["recipe"]["network"]
     started = ", started from trained weights" if begin["start"] else ""
-    sides, seeds = f"{budget['batch']} patches of {budget['data.patch']} pixels", ", ".join(map(str, study["seeds"]))
+    sides = f"{budget['batch']} patches of {budget['data.patch']} pixels"
     parts = [
         f"### {study['purpose'][0].upper()}{study['purpose'][1:]}",
         f"`recipes/studies/{name}.yaml`: `{begin['name']}`{started}, {budget['steps']} steps of {sides} from {photos} "
-        f"photographs, seeds {seeds}. Mean over the seeds; in brackets the difference to {study['reference']} ± its "
-        f"standard deviation. {_features(arms)}",
+        f"photographs, seeds {_seeds(reference)}. Mean over the seeds; in brackets the difference to "
+        f"{study['reference']} ± its standard deviation. {_features(arms)}",
         _table(content, keys),
     ]
+    others = [key for arm in arms.values() if not arm["equal_budget"] for key in arm["budget"].items()]
+    if unequal := [f"{name} {value}" for name, value in others if value != budget[name]]:
+        parts.append(f"{_UNEQUAL} Of another budget: {', '.join(unequal)}.")
     for suffix, title in ((".png", "validation curves"), ("_sheet.jpg", "contact sheet")):
         if (IMAGES / f"{result.stem}{suffix}").exists():
             parts.append(f"![{name}, {title}](images/{result.stem}{suffix})")
@@ -79,6 +83,11 @@ def gradient_text(result: Path) -> str:
     ]
     headings = ("run", "push at the picture", "push at the weights", "alignment at the picture", "at the weights")
     return markdown(headings, rows) + "\n" + provenance_line(result, content["provenance"])
+
+
+def _seeds(arm: dict[str, Any]) -> str:
+    """The seeds that an arm was trained with."""
+    return ", ".join(sorted(arm["runs"], key=int))
 
 
 def _features(arms: dict[str, Any]) -> str:
@@ -103,13 +112,15 @@ def _table(content: dict[str, Any], keys: list[str]) -> str:
     for key in keys:
         name, _, protocol, metric = key.split("/")
         headings.append(f"{name} {create_metric(metric).title} ({protocol})")
+    reference = content["arms"][content["study"]["reference"]]
     rows = [["input", "", *(f"{content['input'][key]:.{_decimals(key)}f}" for key in keys)]]
     for name in content["order"]:
         arm = content["arms"][name]
         paces = [run["seconds_a_step"] for run in arm["runs"].values()]
         cells = [_cell(arm, key, name == content["study"]["reference"]) for key in keys]
-        mark = "" if arm["equal_budget"] else r" \*"
-        rows.append([f"{name}{mark}", f"{sum(paces) / len(paces):.2f}", *cells])
+        mark = "" if arm["equal_budget"] else f" {_UNEQUAL}"
+        seeds = "" if _seeds(arm) == _seeds(reference) else f" (seeds {_seeds(arm)})"
+        rows.append([f"{name}{mark}{seeds}", f"{sum(paces) / len(paces):.2f}", *cells])
     return markdown(headings, rows)
 
 

@@ -26,7 +26,11 @@ STUDY = {
     "recipe": "tiny.yaml",
     "seeds": [0, 1],
     "reference": "none",
-    "arms": {"none": {}, "spn": {"contrast.method": "spn", "contrast.embedding": "descriptor", "contrast.steps": [1]}},
+    "arms": {
+        "none": {},
+        "longer": {"steps": 3},
+        "spn": {"contrast.method": "spn", "contrast.embedding": "descriptor", "contrast.steps": [1]},
+    },
 }
 
 
@@ -61,8 +65,9 @@ def test_from_a_study_to_the_page(
     (tmp_path / "studies/tiny.yaml").write_text(yaml.safe_dump(RECIPE))
     (tmp_path / "studies/small.yaml").write_text(yaml.safe_dump(STUDY))
     data = f"data.folder={photos}"
-    call(main, "compare", "studies/small.yaml", data, "--score", f"set={photos}", "--runs", "runs",
-         "-o", "results/contrast_small.json", "--accelerator", "cpu")  # fmt: skip
+    study = ["compare", "studies/small.yaml", data, "--score", f"set={photos}", "--runs", "runs"]
+    call(main, *study, "--seed", "0")
+    call(main, *study, "--arm", "none", "--arm", "spn", "-o", "results/contrast_small.json")
     call(main, "bench", "contrast", "studies/tiny.yaml", data, "--repeats", "1", "-o", "results/bench_contrast.json")
     gradients = recipe_script("contrast_gradients")
     call(gradients.main, "runs/spn_seed0", "--batches", "2", "-o", "results/contrast_gradients.json")
@@ -77,5 +82,9 @@ def test_from_a_study_to_the_page(
     assert "### Does it help?" in text
     assert "Features: descriptor (spn)." in text
     assert "| arm | s a step | set PSNR (rgb) | set SSIM (rgb) |" in text
+    assert r"| longer \* (seeds 0) | " in text
+    assert r"\* Of another budget: steps 3." in text
+    assert "seeds 0, 1. Mean over the seeds" in text
+    assert "Not trained: longer_seed1." in text
     assert "| runs/spn_seed0 | " in text
     assert "One step of `srresnet`, 2 patches of 16 pixels" in text

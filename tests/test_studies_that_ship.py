@@ -1,4 +1,4 @@
-"""The studies in recipes/studies: each is right, and its reference arm runs at tiny size."""
+"""The studies in recipes/studies: each is right, and runs at tiny size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from unblemish.networks.loading import load_described
+from unblemish.restoration.methods import build_task
+from unblemish.studies.runs import carry_out, finished
 from unblemish.studies.study import Study, plan
+from unblemish.training.fit import FINAL
 
 STUDIES = sorted((Path(__file__).parents[1] / "recipes/studies").glob("*.yaml"))
 every_study = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
@@ -20,6 +24,24 @@ def test_its_arms_are_recipes_of_equal_budget_unless_called_longer(path: Path, t
     equal = [run for run in runs if not run.arm.endswith("_longer")]
     assert len({(run.recipe.steps, run.recipe.batch, run.recipe.data.patch) for run in equal}) == 1
     assert (study.reference, study.arms[study.reference]) == ("none", {})
+
+
+@every_study
+def test_it_runs(path: Path, photos: Path, tmp_path: Path) -> None:
+    """One step of the reference, and of an arm with negatives."""
+    tiny = [
+        f"data.folder={photos}", "steps=1", "batch=1", "data.patch=32", "data.scales=[1.0]", "network.start=null",
+        "validation.pictures=1", "validation.crop=32", "validation.every=1", "optimiser.warmup=0",
+    ]  # fmt: skip
+    study = Study.load(path)
+    negative = "base" if "base" in study.arms else "spn_often"
+    arms = {"none": {}, negative: {**study.arms[negative], "contrast.embedding": "descriptor"}}
+    for run in plan(study.model_copy(update={"arms": arms, "seeds": (0,)}), tmp_path, tiny):
+        assert carry_out(run, build_task, accelerator="cpu")
+        record = finished(run)
+        assert record is not None
+        assert ("contrast" in record["facts"]) == (run.arm == negative)
+        assert load_described(run.folder / FINAL).parameter_count == record["parameters"]
 
 
 @every_study

@@ -22,6 +22,7 @@ from unblemish.networks.errors import NetworkError
 from unblemish.networks.loading import save_weights
 from unblemish.networks.srresnet import srresnet, srresnet_x4
 from unblemish.training.contrast_part import ContrastPart
+from unblemish.training.errors import TrainingError
 from unblemish.training.task import Batch
 
 OPTIONS = {"blocks": 1, "width": 4}
@@ -97,6 +98,13 @@ def test_losses_to_compare_with(network: Network, weights: Path, batch: Batch) -
         assert all(p.grad is None for p in contrast.parameters())
 
 
+def test_negatives_of_another_enlargement_are_refused(network: Network, tmp_path: Path) -> None:
+    path = tmp_path / "enlarges.safetensors"
+    save_weights(srresnet_x4(**OPTIONS), path, {"network": "srresnet_x4", "options": json.dumps(OPTIONS)})
+    with pytest.raises(TrainingError, match=r"enlarges.safetensors enlarges 4 times, the network .* 1 times"):
+        made(network, method="ccr", negatives=[{"weights": str(path), "psnr": 20}])
+
+
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
@@ -104,6 +112,9 @@ def test_losses_to_compare_with(network: Network, weights: Path, batch: Batch) -
         ({"method": "spn", "pretrained": "x"}, "pretrained: FILE"),
         ({"method": "spn", "negatives": "random", "adaptive": 0.1}, "adaptive refreshes"),
         ({"method": "spn", "steps": []}, "at least 1 item"),
+        ({"method": "spn", "negatives": "random", "steps": [5]}, "steps has no effect with negatives: random"),
+        ({"method": "spn", "adaptive": 0.1, "decay": 0.5}, "decay has no effect with adaptive"),
+        ({"method": "spn", "embedding": "descriptor", "embedding_weights": "x"}, "weights are those of a VGG"),
         ({"method": "spn", "decay": 1.0}, "less than 1"),
         ({"method": "cr", "decay": 0.1}, "Extra inputs"),
         ({"method": "moco"}, "'spn', 'cr', 'ccr', 'pcl'"),

@@ -28,8 +28,8 @@ def test_cost_of_a_step(embedding: Embedding, batch: Batch) -> None:
     assert abs(push(2.0) - 2 * push(1.0)) < 1e-4 * push(2.0)
 
 
-def test_bytes_kept_are_those_of_the_activations(embedding: Embedding) -> None:
-    """One convolution keeps its input; the L1 loss keeps the sign's argument."""
+def test_bytes_kept_are_those_of_activations(embedding: Embedding) -> None:
+    """They grow with the picture's area."""
     torch.manual_seed(0)
     x = torch.rand(1, 3, 16, 16)
     inner = RestorationTask(srresnet(blocks=1, width=4), "l1")

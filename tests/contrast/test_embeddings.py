@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from unblemish.contrast.embeddings import (
 )
 from unblemish.networks.errors import NetworkError
 from unblemish.networks.srresnet import SRResNet, srresnet_x4
-from unblemish.networks.vgg import VARIABLES, Vgg
+from unblemish.networks.vgg import VARIABLES, Vgg, load_vgg
 from unblemish.training.contrast_part import EmbeddingPart
 from unblemish.training.errors import TrainingError
 
@@ -110,7 +109,7 @@ def test_auto_takes_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "layers": LAYERS,
         "full_precision": False,
         "normalised": False,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        "weights": load_vgg(16, ["relu3_3"], path).digest,
     }
 
 
@@ -124,6 +123,13 @@ def test_pictures_are_normalised_where_the_paper_does(tmp_path: Path) -> None:
     assert (normalised(x)[0] - first(x)[0]).abs().max() > 0.1
     assert self_prior.PUBLISHED.normalise
     assert not regularisation.PUBLISHED.normalise
+
+
+def test_more_layers_than_blocks_share_them() -> None:
+    layers = {f"relu{number}_1": number / 10 for number in range(1, 6)}
+    published = Published(19, layers, normalise=False)
+    small = create_embedding(EmbeddingPart(), published, lambda: srresnet_x4(blocks=2, width=8))
+    assert small.layers == {"block1": pytest.approx(0.1 + 0.2 + 0.3), "block2": pytest.approx(0.4 + 0.5)}
 
 
 def test_a_vgg_that_is_asked_for_must_be_there() -> None:

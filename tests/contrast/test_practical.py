@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from unblemish.contrast.embeddings import Embedding
-from unblemish.contrast.practical import PracticalContrast, blurred, sharpened
+from unblemish.contrast.practical import BLUR, SHARPNESS, PracticalContrast, blurred, sharpened
 from unblemish.training.task import Batch
 
 
@@ -33,6 +33,21 @@ def test_ratio_of_mean_distances(embedding: Embedding, batch: Batch, output: Ten
         wanted += weight * (f(output) - f(batch.clean)).abs().mean() / (f(output) - f(batch.degraded)).abs().mean()
     torch.testing.assert_close(logged["contrast"], wanted)
     torch.testing.assert_close(term, 0.1 * wanted)
+
+
+def test_sharpened_pictures_are_positives_and_blurred_ones_negatives(
+    embedding: Embedding, batch: Batch, output: Tensor
+) -> None:
+    torch.manual_seed(5)
+    _, logged = PracticalContrast(embedding, positives=2, negatives=1, weight=1.0)(output, batch)
+    torch.manual_seed(5)
+    least, most = SHARPNESS
+    sharp = [sharpened(batch.clean, least + (most - least) * torch.rand(2)) for _ in range(2)]
+    least, most = BLUR
+    soft = blurred(batch.clean, least + (most - least) * torch.rand(2))
+    near = embedding.distance(embedding(output), embedding(torch.cat([batch.clean, *sharp]))).mean(dim=0)
+    far = embedding.distance(embedding(output), embedding(torch.cat([batch.degraded, soft]))).mean(dim=0)
+    torch.testing.assert_close(logged["contrast"], embedding.weighed(near / far))
 
 
 def test_made_up_pictures_are_drawn_from_the_step_s_generator(

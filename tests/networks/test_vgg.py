@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from unblemish.networks import vgg as module
@@ -74,11 +74,28 @@ def test_features_are_those_of_the_layers_named(weights: Path) -> None:
     torch.testing.assert_close(raw, body[:2](x).detach(), rtol=1e-4, atol=1e-6)
 
 
+def test_weights_have_a_name_whatever_file_holds_them(tmp_path: Path, weights: Path) -> None:
+    state = load_file(weights)
+    torch.save(state, tmp_path / "same.pth")
+    save_file({key: value + 0.1 for key, value in state.items()}, tmp_path / "other.safetensors")
+    one, same, other = (load_vgg(16, ["relu1_1"], path).digest for path in (
+        weights, tmp_path / "same.pth", tmp_path / "other.safetensors",
+    ))  # fmt: skip
+    assert one == same != other
+
+
 def test_unknown_layers_are_refused() -> None:
     with pytest.raises(ValueError, match=r"VGG16 has no layer relu3_4; choose from relu1_1, "):
         Vgg(16, ["relu1_1", "relu3_4"])
     with pytest.raises(ValueError, match="no layer to take"):
         Vgg(19, [])
+
+
+def test_pictures_that_are_too_small_are_refused(weights: Path) -> None:
+    network = load_vgg(16, ["relu2_1"], weights)
+    assert network(torch.rand(1, 3, 2, 2))[0].shape == (1, 128, 1, 1)
+    with pytest.raises(NetworkError, match=r"5 x 1 pixels are too few for the layers relu2_1 of VGG16, which need 2"):
+        network(torch.rand(1, 3, 1, 5))
 
 
 def test_weights_are_looked_for(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:

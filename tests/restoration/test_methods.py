@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from unblemish.contrast.task import ContrastTask
 from unblemish.networks.loading import load_described
+from unblemish.networks.vgg import Vgg
 from unblemish.restoration.methods import build_task
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
@@ -79,3 +81,17 @@ def test_another_contrast_is_another_training(recipe: Make, tmp_path: Path) -> N
     train(recipe(steps=3), tmp_path / "run", build=build_task)
     with pytest.raises(TrainingError, match=r"another recipe \(contrast"):
         train(recipe(contrast=SPN), tmp_path / "run", build=build_task, resume=True)
+
+
+def test_a_resumption_with_other_features_is_refused(
+    recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the recipe leaves it open, what features there are depends on what is found."""
+    monkeypatch.delenv("UNBLEMISH_VGG16", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    train(recipe(contrast=SPN | {"embedding": "auto"}, steps=3), tmp_path / "run", build=build_task)
+    path = tmp_path / "vgg.safetensors"
+    save_file(Vgg(16, ["relu3_3"]).state_dict(), path)
+    monkeypatch.setenv("UNBLEMISH_VGG16", str(path))
+    with pytest.raises(TrainingError, match=r"'descriptor'.* and would now go on with .*'vgg16'.* same files"):
+        train(recipe(contrast=SPN | {"embedding": "auto"}, steps=6), tmp_path / "run", build=build_task, resume=True)

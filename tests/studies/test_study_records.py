@@ -21,7 +21,8 @@ def test_what_a_resumption_made_void_is_no_part_of_the_curve(tmp_path: Path) -> 
         {"event": "start", "step": 4},
     ]
     path = tmp_path / "journal.jsonl"
-    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    torn = '{"event": "train", "ste\n'
+    path.write_text(torn.join(json.dumps(event) + "\n" for event in events) + torn)
     assert validation_curve(path) == [(2, 1.0), (4, 2.0)]
 
 

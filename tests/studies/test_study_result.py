@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,12 @@ def test_the_tables(result: StudyResult) -> None:
     ):
         assert line in lines, text
     assert r"\* Of unequal budget: more." in text
+
+
+def test_differences_name_the_seeds_that_both_have(result: StudyResult) -> None:
+    fewer = [one for one in result.runs if (one.run.arm, one.run.seed) != ("none", 1)]
+    lines = to_markdown(replace(result, runs=tuple(fewer))).splitlines()
+    assert r"| more | 0 | 12 \* | 3.5 | +0.500 | +0.00500 |" in lines
 
 
 def test_what_was_not_scored_is_said(result: StudyResult, pictures: ScoredSet, monkeypatch: pytest.MonkeyPatch) -> None:

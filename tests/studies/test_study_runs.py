@@ -12,6 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from unblemish.networks.catalogue import create
+from unblemish.networks.loading import load_described, save_weights
+from unblemish.restoration.methods import build_task as build_with_methods
 from unblemish.studies.runs import RECORD, carry_out, finished
 from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
@@ -73,6 +76,28 @@ def test_a_run_is_stopped_resumed_recorded_and_not_repeated(
     assert carry_out(run, never)
     assert finished(run) == record
     torch.testing.assert_close(load_file(run.folder / FINAL), weights)
+    assert load_described(run.folder / FINAL).parameter_count == record["parameters"]
+
+
+def test_weights_of_negatives_count_wherever_they_are(
+    run: StudyRun, recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    one, moved, other = (tmp_path / name for name in ("a.safetensors", "other/a.safetensors", "b.safetensors"))
+    for path, fill in ((one, 0.0), (moved, 0.0), (other, 0.1)):
+        network = create(run.recipe.network.name, run.recipe.network.options)
+        for weights in network.parameters():
+            torch.nn.init.constant_(weights, fill)
+        save_weights(network, path, {})
+
+    def against(path: Path) -> StudyRun:
+        part = {"method": "spn", "embedding": "descriptor", "negatives": "pretrained", "pretrained": str(path)}
+        return changed(run, recipe, contrast=part)
+
+    assert carry_out(against(one), build_with_methods, accelerator="cpu")
+    assert finished(against(moved))
+    with pytest.raises(TrainingError, match=r"another recipe \(contrast.pretrained differ"):
+        finished(against(other))
 
 
 def test_a_training_begun_by_other_means_counts_by_its_checkpoint(

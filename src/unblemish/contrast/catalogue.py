@@ -18,6 +18,7 @@ from unblemish.contrast.self_prior import SelfPriorNegative
 from unblemish.networks.base import Network
 from unblemish.networks.loading import load_described, load_weights
 from unblemish.training.contrast_part import CcrPart, ContrastPart, CrPart, SpnPart
+from unblemish.training.errors import TrainingError
 
 Fresh = Callable[[], Network]
 """Makes a network of the kind that is trained, with random weights."""
@@ -33,7 +34,7 @@ def create(part: ContrastPart, network: Network, fresh: Fresh, descriptor: Descr
         descriptor: Loads the network whose features are compared where there is no VGG.
 
     Raises:
-        TrainingError: The recipe names layers that the embedding does not have.
+        TrainingError: The recipe names layers that the embedding does not have, or negatives of another enlargement.
         NetworkError: Weights of the VGG or of a negative are missing or do not fit.
     """
     if isinstance(part, SpnPart):
@@ -44,6 +45,12 @@ def create(part: ContrastPart, network: Network, fresh: Fresh, descriptor: Descr
         return ContrastiveRegularisation(embedding, part.weight)
     if isinstance(part, CcrPart):
         networks = [load_described(negative.weights) for negative in part.negatives]
+        for negative, loaded in zip(part.negatives, networks, strict=True):
+            if loaded.scale != network.scale:
+                raise TrainingError(
+                    f"contrast.negatives: {negative.weights} enlarges {loaded.scale} times, the network that is "
+                    f"trained {network.scale} times; give restorers of the same damage"
+                )
         thresholds = [negative.psnr for negative in part.negatives]
         return CurricularContrast(embedding, NegativeModels(networks), thresholds, part.weight)
     return PracticalContrast(embedding, part.positives, part.negatives, part.weight)

@@ -22,7 +22,8 @@ class Cost:
     Attributes:
         plain_seconds: Of the plain task, median.
         seconds: With the contrastive loss, median.
-        plain_bytes: Kept from the forward pass for the backward pass by the plain task.
+        plain_bytes: Kept from the forward pass for the backward pass by the plain task. What is freed before, as the
+            features of negatives are, and the embedding's own weights are not counted.
         bytes: The same with the contrastive loss.
         state_bytes: Weights of negatives that are held all the time, and that checkpoints keep.
         push: See `gradients.Pull`.
@@ -89,5 +90,5 @@ def _bytes_kept(forward: Callable[[], Tensor]) -> int:
 
 
 def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

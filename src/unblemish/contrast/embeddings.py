@@ -135,7 +135,7 @@ def vgg_embedding(published: Published, path: Path | None = None, *, full_precis
         network,
         published.layers,
         full_precision=full_precision,
-        facts={"normalised": network.normalise, "sha256": network.digest},
+        facts={"normalised": network.normalise, "weights": network.digest},
     )
 
 
@@ -209,6 +209,12 @@ def create_embedding(part: EmbeddingPart, published: Published, descriptor: Desc
 
 
 def _spread(layers: Mapping[str, float], blocks: int) -> dict[str, float]:
-    """The weights of published layers for as many blocks of a descriptor, the last one included."""
-    weights = enumerate(layers.values(), start=1)
-    return {f"block{max(1, round(blocks * number / len(layers)))}": weight for number, weight in weights}
+    """The weights of published layers for as many blocks of a descriptor, the last one included.
+
+    Where there are fewer blocks than layers, a block has the weights of several.
+    """
+    spread: dict[str, float] = {}
+    for number, weight in enumerate(layers.values(), start=1):
+        block = f"block{max(1, round(blocks * number / len(layers)))}"
+        spread[block] = spread.get(block, 0.0) + weight
+    return spread

@@ -97,7 +97,8 @@ class AdaptiveNegatives(HistoryNegatives):
     """Refreshes one negative, in turn, after each step whose restoration deviated strongly.
 
     The measure is that of the released code: the standard deviation of 2 (output - clean) in each picture, averaged
-    over the batch (and over the devices).
+    over the batch (and over the devices). There the refreshment comes before the optimiser's step, here after it, as
+    every update does.
 
     Args:
         network: As for `HistoryNegatives`.

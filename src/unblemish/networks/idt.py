@@ -14,6 +14,8 @@ All numbers of `idt_small` are ours.
 
 Deviations: the release takes 128x128 crops only and stitches pictures from them. Here spatial attention runs over the
 windows of a picture of any size; offsets between windows that no crop holds share the outermost entry of their table.
+What it finds is put back to where each window lies; the release adds it, in the order of windows, to pixels in the
+order of rows.
 Above the size of the crop, time and memory grow with the square of the number of windows: tile large pictures.
 No stochastic depth (0.1 in the release), so that a training step depends on weights and batch alone.
 The small variant folds the picture by two before the first convolution, so that no block runs at full resolution,

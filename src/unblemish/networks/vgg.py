@@ -9,6 +9,7 @@ the file torchvision publishes, whose checksum is in its name. Layers carry torc
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ class Vgg(nn.Module):
         normalise: Take ImageNet's mean and deviation out of the pictures, as the published weights expect.
 
     Attributes:
-        digest: How the SHA-256 of the file begins that `load_vgg` took the weights from.
+        digest: A name for the weights that `load_vgg` took, whatever file held them.
 
     Raises:
         ValueError: A layer does not exist, or none is given.
@@ -80,7 +81,17 @@ class Vgg(nn.Module):
 
         Returns:
             For each layer `(B, C, H / 2^k, W / 2^k)`, k being the number of poolings before it.
+
+        Raises:
+            NetworkError: The pictures are smaller.
         """
+        least = 2 ** (max(int(name[4]) for name in self.layers) - 1)
+        if min(pictures.shape[-2:]) < least:
+            height, width = pictures.shape[-2:]
+            raise NetworkError(
+                f"{width} x {height} pixels are too few for the layers {', '.join(self.layers)} of VGG{self.depth}, "
+                f"which need {least}; take larger patches, or layers before them"
+            )
         if self.normalise:
             mean, deviation = (pictures.new_tensor(values).reshape(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
             pictures = (pictures - mean) / deviation
@@ -129,7 +140,7 @@ def load_vgg(depth: Depth, layers: Sequence[str], path: Path | None = None, *, n
         if key not in weights or weights[key].shape != value.shape:
             raise NetworkError(f"{found}: {key} of shape {tuple(value.shape)} is missing; give {_wanted(network)}")
     network.load_state_dict({key: weights[key] for key in wanted})
-    network.digest = sha256(found)[:16]
+    network.digest = _digest(network)
     return network
 
 
@@ -151,6 +162,14 @@ def _places(depth: Depth) -> dict[str, int]:
             place += 2
         place += 1  # the pooling
     return places
+
+
+def _digest(network: Vgg) -> str:
+    """How the SHA-256 of the weights begins, in float32 and in order."""
+    found = hashlib.sha256()
+    for value in network.state_dict().values():
+        found.update(value.float().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def _convolutions(depth: Depth) -> set[int]:

@@ -46,14 +46,17 @@ def read_record(path: Path) -> dict[str, Any] | None:
 def validation_curve(journal: Path) -> list[tuple[int, float]]:
     """Steps and mean gains in dB of the validations that a journal tells of.
 
-    Lines that a resumption made void are left out, see `callbacks.Journal`.
+    Lines that a resumption made void are left out, see `callbacks.Journal`, and those that a kill tore.
 
     Raises:
         OSError: The journal cannot be read.
     """
     curve: dict[int, float] = {}
     for line in journal.read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
         if entry["event"] == "start":
             curve = {step: gain for step, gain in curve.items() if step <= entry["step"]}
         elif entry["event"] == "validation":

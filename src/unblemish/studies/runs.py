@@ -13,13 +13,14 @@ import yaml
 
 from unblemish.evaluation.provenance import write_result
 from unblemish.networks.catalogue import create
-from unblemish.networks.loading import put_weights, save_weights
+from unblemish.networks.loading import put_weights
 from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve
 from unblemish.studies.study import StudyRun
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
+from unblemish.training.contrast_part import CcrPart
 from unblemish.training.errors import TrainingError
-from unblemish.training.fit import FINAL, LAST
+from unblemish.training.fit import FINAL, LAST, save_described
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import DESCRIPTION, train
 from unblemish.training.task import TaskBuilder
@@ -30,8 +31,12 @@ RECORD = "run.json"
 IRRELEVANT = ("purpose", "save_every", "data.memory")
 """Keys of a recipe that change neither the weights nor the curve."""
 
-PLACES = ("data.folder", "validation.folder", "network.start")
-"""Keys of a recipe whose files count, wherever they are."""
+FOLDERS = ("data.folder", "validation.folder")
+FILES = ("network.start", "contrast.pretrained", "contrast.embedding_weights")
+"""Keys of a recipe whose pictures and weights count, wherever they are."""
+
+NEGATIVES = "contrast.negatives"
+"""Key of a recipe whose weights count as well as where they are and what is said of them."""
 
 _JOURNAL = "journal.jsonl"
 
@@ -113,23 +118,26 @@ def _changed(record: dict[str, Any], recipe: Recipe) -> list[str]:
     before, now = Recipe.parse(record["recipe"], "the recorded recipe").flat(), recipe.flat()
     old, new = record["files"], _files(recipe)
     changed = {key for key in {**before, **now} if before.get(key) != now.get(key)}
-    replaced = {
-        key
-        for key in PLACES
-        if (before[key] is None) != (now[key] is None) or old.get(key, new.get(key)) != new.get(key, old.get(key))
-    }
-    return sorted(changed.difference(IRRELEVANT, PLACES) | replaced)
+    given = {key for key in (*FOLDERS, *FILES) if (before.get(key) is None) != (now.get(key) is None)}
+    replaced = {key for key in {**old, **new} if old.get(key, new.get(key)) != new.get(key, old.get(key))}
+    return sorted(changed.difference(IRRELEVANT, FOLDERS, FILES) | given | replaced)
 
 
 def _files(recipe: Recipe) -> dict[str, str]:
-    """Digests of the pictures and starting weights that a recipe names, so that they may move.
+    """Digests of the pictures and weights that a recipe names, so that they may move.
 
     What is not there cannot be compared: finished runs may be gathered where their photographs are not.
     """
-    start = recipe.network.start
-    folders = {"data.folder": recipe.data.folder, "validation.folder": recipe.validation.folder}
-    found = {key: folder_digest(folder) for key, folder in folders.items() if folder and folder.is_dir()}
-    return found | ({"network.start": file_digest(start)} if start and start.is_file() else {})
+    named = recipe.flat()
+    folders = {key: Path(str(named[key])) for key in FOLDERS if named.get(key)}
+    found = {key: folder_digest(folder) for key, folder in folders.items() if folder.is_dir()}
+    files = {key: [Path(str(named[key]))] for key in FILES if named.get(key)}
+    if isinstance(recipe.contrast, CcrPart):
+        files[NEGATIVES] = [negative.weights for negative in recipe.contrast.negatives]
+    for key, paths in files.items():
+        if all(path.is_file() for path in paths):
+            found[key] = "-".join(file_digest(path) for path in paths)
+    return found
 
 
 def _outcome(run: StudyRun) -> dict[str, Any]:
@@ -139,7 +147,7 @@ def _outcome(run: StudyRun) -> dict[str, Any]:
         part = run.recipe.network
         network = create(part.name, part.options)
         put_weights(network, state.average, run.folder / LAST)
-        save_weights(network, run.folder / FINAL, {"network": part.name, "step": str(state.step)})
+        save_described(network, run.folder / FINAL, run.recipe, state.step)
     described = yaml.safe_load((run.folder / DESCRIPTION).read_text(encoding="utf-8"))
     return {
         "steps": state.step,

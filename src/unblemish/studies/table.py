@@ -76,15 +76,17 @@ def _scores(result: StudyResult, columns: Sequence[_Column]) -> str:
 
 def _differences(result: StudyResult, columns: Sequence[_Column], arms: Sequence[str]) -> str:
     headings = ["arm", "seeds", "steps", "seconds trained", *(heading for heading, _, _ in columns)]
-    rows = [
-        [*_budget(result, arm), *(_cell(result.differences(arm, key), m, True) for _, key, m in columns)]
-        for arm in arms
-    ]
+    rows = []
+    for arm in arms:
+        found = [result.differences(arm, key) for _, key, _ in columns]
+        paired = {seed for summary in found if summary for seed in summary.each}
+        cells = [_cell(summary, metric, True) for summary, (_, _, metric) in zip(found, columns, strict=True)]
+        rows.append([*_budget(result, arm, paired), *cells])
     return _table(headings, rows)
 
 
 def _budget(result: StudyResult, arm: str, seeds: Collection[int] | None = None) -> list[str]:
-    """The first cells of a row: which arm and seeds (of those given), and how much it was trained."""
+    """The first cells of a row: which arm and seeds (of those given), and how long it was trained."""
     seconds = result.seconds(arm)
     mark = "" if result.equal_budget(arm) else " " + _UNEQUAL
     return [

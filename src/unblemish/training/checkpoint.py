@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Checkpoint:
         best: Best validation gain so far, dB, with the step it was reached at.
         seconds: Time trained so far.
         history: What led here, oldest first: one line for each start or resumption.
+        facts: What the task found at the start besides the recipe, such as the embedding of a contrastive loss.
     """
 
     step: int
@@ -42,6 +43,7 @@ class Checkpoint:
     best: dict[str, float]
     seconds: float
     history: list[str]
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def start(cls, recipe: Recipe) -> Checkpoint:

@@ -43,6 +43,8 @@ class EmbeddingPart(Part):
             self.layer_weights or ()
         ):
             raise ValueError("give layers and layer_weights together, one weight for each layer")
+        if self.embedding == "descriptor" and self.embedding_weights:
+            raise ValueError("embedding_weights are those of a VGG; the descriptor's are in the bundle")
         return self
 
 
@@ -76,6 +78,12 @@ class SpnPart(EmbeddingPart):
             raise ValueError("negatives: pretrained needs pretrained: FILE, and the other kinds take none")
         if self.adaptive is not None and self.negatives != "history":
             raise ValueError("adaptive refreshes negatives of the history; frozen ones stay as they are")
+        idle = ("decay",) if self.adaptive is not None else ("steps", "decay", "initial")
+        if self.adaptive is not None or self.negatives != "history":
+            for name in idle:
+                if getattr(self, name) != SpnPart.model_fields[name].get_default():
+                    kind = f"negatives: {self.negatives}" if self.adaptive is None else "adaptive"
+                    raise ValueError(f"{name} has no effect with {kind}; take it out")
         return self
 
 

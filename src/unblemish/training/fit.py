@@ -85,7 +85,7 @@ def fit(
         if stopping:
             break
     if fabric.is_global_zero and state.step == recipe.steps:
-        _save(learner.averaged, folder / FINAL, recipe, state.step)
+        save_described(learner.averaged, folder / FINAL, recipe, state.step)
     return FitResult(state.step, recipe.steps, state.seconds, state.best["gain"], int(state.best["step"]))
 
 
@@ -109,7 +109,7 @@ def _keep_if_best(learner: Learner, state: Checkpoint, folder: Path, gain: float
         return False
     state.best = {"gain": gain, "step": step}
     if learner.fabric.is_global_zero:
-        _save(learner.averaged, folder / BEST, learner.recipe, step)
+        save_described(learner.averaged, folder / BEST, learner.recipe, step)
     return True
 
 
@@ -133,8 +133,12 @@ def _save_checkpoint(fabric: Fabric, state: Checkpoint, path: Path) -> None:
         raise problem or TrainingError(f"{path}: the first process could not write it; see its message")
 
 
-def _save(network: Network, path: Path, recipe: Recipe, step: int) -> None:
-    """Weights whose header says which network they are for, and where they come from."""
+def save_described(network: Network, path: Path, recipe: Recipe, step: int) -> None:
+    """Writes weights whose header says which network they are for, and where they come from.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     part = recipe.network
     options = json.dumps(part.options)
     save_weights(

@@ -105,6 +105,7 @@ def train(
     state = _open(recipe, folder, resume)
     fabric = _launch(recipe, devices, accelerator)
     task = build(recipe, use_start=not resume)
+    _same_facts(state, task.facts(), folder / LAST)
     data = load_data(recipe)
     facts = _facts(task, data, fabric)
     watchers = [Journal(folder), *callbacks] if fabric.is_global_zero else []
@@ -206,6 +207,16 @@ def _open(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint:
     state.recipe = recipe.model_dump(mode="json")
     state.history += [f"step {state.step}: {key} changed from {before.get(key)} to {now.get(key)}" for key in changed]
     return state
+
+
+def _same_facts(state: Checkpoint, found: dict[str, Any], path: Path) -> None:
+    """Notes what the task found at the start, and complains where a resumption finds something else."""
+    if state.step and state.facts and state.facts != found:
+        raise TrainingError(
+            f"{path}: was trained with {state.facts}, and would now go on with {found}; give the same files and "
+            "environment variables as then"
+        )
+    state.facts = found
 
 
 def _make(folder: Path) -> None:
