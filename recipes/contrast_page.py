@@ -94,9 +94,10 @@ def _features(arms: dict[str, Any]) -> str:
     """Whose features the arms compare pictures by."""
     used: dict[str, list[str]] = {}
     for name, arm in arms.items():
-        facts = next(iter(arm["runs"].values()))["facts"]
-        if "contrast" in facts:
-            used.setdefault(facts["contrast"]["embedding"]["network"], []).append(name)
+        for run in arm["runs"].values():
+            if contrast := run["facts"].get("contrast"):
+                names = used.setdefault(contrast["embedding"]["network"], [])
+                names += [name] * (name not in names)
     return "Features: " + "; ".join(f"{network} ({', '.join(names)})" for network, names in used.items()) + "."
 
 

@@ -125,3 +125,27 @@ def test_mistakes_show_before_any_training(
     assert message in ran.err
     assert len(ran.err.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["network.name=vgg"], "arm l1: no network is called 'vgg'"),
+        (["degradations.names=[hase]"], "hase"),
+        (["data.folder=nowhere"], "arm l1: nowhere: no such folder"),
+        (["contrast.method=spn", "contrast.embedding=vgg16", "contrast.embedding_weights=x.pth"], "arm l1: x.pth"),
+        (["--score", "a=broken"], "--score a: none of its pictures can be scored; the first reason: "),
+        (["-o", "set"], "set: is a folder; give the name of a file"),
+        (["--table", "set/0.png/table.md"], "set/0.png: cannot be made"),
+    ],
+)
+def test_what_would_end_a_training_shows_before_the_first(
+    compare: Callable[..., Any], tmp_path: Path, words: list[str], message: str
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_text("no picture")
+    ran = compare("--score", "tiny=set", *words)
+    assert ran.status == 1
+    assert message in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()

@@ -117,6 +117,9 @@ def test_negatives_of_another_enlargement_are_refused(network: Network, tmp_path
         ({"method": "spn", "embedding": "descriptor", "embedding_weights": "x"}, "weights are those of a VGG"),
         ({"method": "spn", "decay": 1.0}, "less than 1"),
         ({"method": "cr", "decay": 0.1}, "Extra inputs"),
+        ({"method": "cr", "weight": float("inf")}, "finite number"),
+        ({"method": "cr", "layers": [], "layer_weights": []}, "at least one layer"),
+        ({"method": "cr", "layers": ["relu1_1"] * 2, "layer_weights": [1, 1]}, "each once"),
         ({"method": "moco"}, "'spn', 'cr', 'ccr', 'pcl'"),
     ],
 )

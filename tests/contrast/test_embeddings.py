@@ -132,6 +132,18 @@ def test_more_layers_than_blocks_share_them() -> None:
     assert small.layers == {"block1": pytest.approx(0.1 + 0.2 + 0.3), "block2": pytest.approx(0.4 + 0.5)}
 
 
+def test_a_file_may_hold_either_vgg(tmp_path: Path) -> None:
+    state = {key: torch.zeros(1).expand(value.shape) for key, value in Vgg(16, ["relu5_3"]).state_dict().items()}
+    path = tmp_path / "vgg16.pt"
+    torch.save(state, path)
+    layers = {"relu4_1": 1.0}
+    found = create_embedding(EmbeddingPart(embedding_weights=path), Published(19, layers, normalise=False), descriptor)
+    assert found.name == "vgg16"
+    part = EmbeddingPart(embedding_weights=tmp_path / "missing.pt")
+    with pytest.raises(NetworkError, match=r"missing\.pt: no such file; VGG19"):
+        create_embedding(part, Published(19, layers, normalise=False), descriptor)
+
+
 def test_a_vgg_that_is_asked_for_must_be_there() -> None:
     with pytest.raises(NetworkError, match="no VGG16 weights are given; set UNBLEMISH_VGG16"):
         create_embedding(EmbeddingPart(embedding="vgg16"), PUBLISHED, descriptor)

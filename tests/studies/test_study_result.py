@@ -79,7 +79,7 @@ def result(study: Study, pictures: ScoredSet, tmp_path: Path, monkeypatch: pytes
                 "steps": run.recipe.steps,
                 "seconds": 3.0 + run.seed,
                 "parameters": 7,
-                "facts": {"device": "cpu", "devices": 1, "embedding": "vgg16"},
+                "facts": {"device": "cpu", "devices": 1, "contrast": {"embedding": {"network": f"net{run.seed}"}}},
                 "hardware": {"cpu": "a chip", "gpu": None, "threads": 1},
                 "curve": [[3, 1.0], [6, 2.0 + run.seed]],
             }
@@ -112,7 +112,7 @@ def test_the_result_says_how_each_arm_was_trained(result: StudyResult) -> None:
     assert arms["psnr"]["recipe"]["task"]["loss"] == "psnr"
     first = arms["none"]["runs"]["1"]
     assert (first["steps"], first["seconds"], first["seconds_a_step"]) == (6, 4.0, pytest.approx(4 / 6, abs=1e-6))
-    assert first["facts"]["embedding"] == "vgg16"
+    assert first["facts"]["contrast"] == {"embedding": {"network": "net1"}}
     assert first["scores"]["mine/jpeg/rgb/ssim"] == 0.31
     assert first["pictures"] == {"mine": {"rgb/psnr": {"a.png": 31.0}}}
     assert first["curve"] == [[3, 1.0], [6, 3.0]]
@@ -137,6 +137,8 @@ def test_the_tables(result: StudyResult) -> None:
         "- mine: JPEG: drawn",
         "- 1 x a chip (1 thread): none_seed0, more_seed0, psnr_seed0, none_seed1, more_seed1",
         "- charbonnier_seed0",
+        "- net0: none_seed0, more_seed0, psnr_seed0",
+        "- net1: none_seed1, more_seed1",
     ):
         assert line in lines, text
     assert r"\* Of unequal budget: more." in text

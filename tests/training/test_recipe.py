@@ -69,12 +69,19 @@ def test_overrides_reach_parts_options_and_lists(file: Path) -> None:
         ("data..patch=3", "key=value"),
         ("steps.more=3", "steps is a value"),
         ("steps=[1", "not valid YAML"),
+        ("optimiser.rate=.inf", "optimiser.rate: Input should be a finite number"),
+        ("contrast=spn", "contrast: is no part with keys of its own; write contrast.method=spn"),
+        ("contrast.weight=1", "contrast: method must be one of spn, cr, ccr, pcl"),
+        ("contrast={method: spn, steps: [-5]}", "contrast.steps.0: Input should be greater than or equal to 1;"),
+        ("contrast={method: spn, decay: 2}", "contrast.decay: Input should be less than 1"),
     ],
 )
 def test_a_bad_override_is_one_line_that_names_it(file: Path, pair: str, words: str) -> None:
     with pytest.raises(TrainingError) as caught:
         Recipe.load(file, [pair])
     assert words in str(caught.value)
+    assert "Value error" not in str(caught.value)
+    assert "at least 1 item" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

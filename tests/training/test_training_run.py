@@ -46,7 +46,7 @@ def test_a_run_leaves_everything_in_its_folder(recipe: Make, recorder: Any, phot
     result = on_cpu(made, folder, watcher, command=["unblemish", "train", "my recipe.yaml"])
     assert watcher.results == [result]
     assert sorted(os.listdir(folder)) == [
-        "best.safetensors", "final.safetensors", "journal.jsonl", "last.ckpt", "tensorboard", "training.yaml",
+        ".lock", "best.safetensors", "final.safetensors", "journal.jsonl", "last.ckpt", "tensorboard", "training.yaml",
     ]  # fmt: skip
     described = yaml.safe_load((folder / "training.yaml").read_text())
     assert Recipe.parse(described["recipe"], "again") == made
@@ -113,6 +113,21 @@ def test_an_occupied_folder_and_a_missing_checkpoint_are_refused(recipe: Make, t
         on_cpu(recipe(), tmp_path)
     with pytest.raises(TrainingError, match="cannot be made"):
         on_cpu(recipe(), tmp_path / "last.ckpt" / "run")
+
+
+def test_two_processes_never_train_in_one_folder(recipe: Make, recorder: Any, tmp_path: Path) -> None:
+    def again() -> None:
+        with pytest.raises(TrainingError, match="another process trains here; wait for it"):
+            on_cpu(recipe(), tmp_path / "run")
+
+    on_cpu(recipe(), tmp_path / "run", recorder({1: again}))
+    assert [entry["event"] for entry in journal(tmp_path / "run")].count("start") == 1
+
+
+def test_a_failed_start_leaves_no_folder(recipe: Make, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError):
+        on_cpu(recipe(degradations__shrink=4, validation__crop=64), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unwritable_journal_is_a_clear_error(

@@ -55,19 +55,23 @@ def compare(
     with needs_extra("train"):
         from unblemish.evaluation.contact_sheets import save_sheet
         from unblemish.evaluation.curves import save_curves
+        from unblemish.restoration.methods import build_task
         from unblemish.studies.result import StudyResult
-        from unblemish.studies.runs import finished
+        from unblemish.studies.runs import finished, rehearse
         from unblemish.studies.sheet import study_sheet
         from unblemish.studies.study import Study, chosen, plan
 
     started = time.monotonic()
-    _check_pictures(plot, sheet, bool(score))
+    _check_outputs(output, table, plot, sheet, bool(score))
     loaded = Study.load(study)
     planned = plan(loaded, runs, overrides or [])
-    for run in planned:
-        finished(run)  # complains of folders that hold other trainings, before hours are spent on the first
+    # Complains of whatever can be known now, before hours are spent on the first training.
+    done = [run for run in planned if finished(run)]
     sets = scored_sets(score or [], planned, loaded.reference, loaded.protocols, loaded.metrics)
-    for run in chosen(planned, arms or [], seeds or []):
+    wanted = chosen(planned, arms or [], seeds or [])
+    for run in {run.arm: run for run in wanted if run not in done}.values():
+        rehearse(run, build_task)
+    for run in wanted:
         _carry_out(run, sets, accelerator)
     result = StudyResult.gather(loaded, planned, sets)
     _write(result, overrides or [], output, table, time.monotonic() - started)
@@ -87,6 +91,7 @@ def scored_sets(
     """
     from unblemish.evaluation.metrics import create_metric
     from unblemish.evaluation.protocol import preset
+    from unblemish.evaluation.scoring import why_unscorable
     from unblemish.studies.scores import scored_set
 
     damage = next(run.recipe.degradations for run in planned if run.arm == reference)
@@ -94,14 +99,26 @@ def scored_sets(
     sets = [scored_set(word, damage, *ways) for word in words]
     if len({one.name for one in sets}) < len(sets):
         raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
+    for one in sets:
+        if problem := why_unscorable(one.cases[0], *ways):
+            raise UserError(f"--score {one.name}: none of its pictures can be scored; the first reason: {problem}")
     return sets
 
 
-def _check_pictures(plot: Path | None, sheet: Path | None, scored: bool) -> None:
-    """Complains of what could not be drawn, before the hours of training."""
+def _check_outputs(
+    output: Path | None, table: Path | None, plot: Path | None, sheet: Path | None, scored: bool
+) -> None:
+    """Complains of what could not be written, before the hours of training."""
     from unblemish.evaluation.contact_sheets import check_sheet_ending
     from unblemish.evaluation.curves import check_ending
 
+    for path in filter(None, (output, table, plot, sheet)):
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; give the name of a file")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{path.parent}: cannot be made ({error.strerror}); choose another place") from error
     if plot:
         check_ending(plot)
     if sheet:

@@ -69,7 +69,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what
 BundleFolder = Annotated[
     Path | None,
     typer.Option(
-        "--bundle", help="Folder or packed file of a bundle; by default the one that ships.", rich_help_panel=_WEIGHTS
+        "--bundle",
+        help="Folder or packed file of a bundle, or weights of a training; by default the bundle that ships.",
+        rich_help_panel=_WEIGHTS,
     ),
 ]
 NetworkName = Annotated[

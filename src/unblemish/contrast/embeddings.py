@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unblemish.networks.base import Network
+from unblemish.networks.errors import NetworkError
 from unblemish.networks.srresnet import SLOPE, SRResNet
 from unblemish.networks.vgg import Depth, find_weights, load_vgg
 from unblemish.training.contrast_part import EmbeddingPart
@@ -194,18 +195,29 @@ def create_embedding(part: EmbeddingPart, published: Published, descriptor: Desc
     """
     named = dict(zip(part.layers, part.layer_weights or (), strict=True)) if part.layers else None
     full = part.embedding_precision == "float32"
-    kind = part.embedding
-    if kind == "auto":
-        depths: tuple[Depth, ...] = (published.depth, 35 - published.depth)  # pyright: ignore[reportAssignmentType]
-        found = next((d for d in depths if part.embedding_weights or find_weights(d)), None)
-        kind = f"vgg{found}" if found else "descriptor"
-    if kind != "descriptor":
-        wanted = Published(16 if kind == "vgg16" else 19, named or published.layers, published.normalise)
-        return vgg_embedding(wanted, part.embedding_weights, full_precision=full)
+    problems: list[NetworkError] = []
+    for depth in _depths(part, published.depth):
+        wanted = Published(depth, named or published.layers, published.normalise)
+        try:
+            return vgg_embedding(wanted, part.embedding_weights, full_precision=full)
+        except NetworkError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
     network = descriptor()
     if not isinstance(network, SRResNet) or network.fold > 1:
         raise TrainingError("the bundle's descriptor has no blocks at the picture's own size; set UNBLEMISH_VGG16")
     return descriptor_embedding(network, named or _spread(published.layers, len(network.body)), full_precision=full)
+
+
+def _depths(part: EmbeddingPart, published: Depth) -> tuple[Depth, ...]:
+    """The VGGs to try: several where a file is given that may hold either; none where the descriptor is to be used."""
+    if part.embedding != "auto":
+        chosen: dict[str, tuple[Depth, ...]] = {"vgg16": (16,), "vgg19": (19,), "descriptor": ()}
+        return chosen[part.embedding]
+    both: tuple[Depth, ...] = (16, 19) if published == 16 else (19, 16)
+    found: list[Depth] = [depth for depth in both if find_weights(depth)]
+    return both if part.embedding_weights else tuple(found[:1])
 
 
 def _spread(layers: Mapping[str, float], blocks: int) -> dict[str, float]:

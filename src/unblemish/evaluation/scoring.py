@@ -103,6 +103,17 @@ def score(
     )
 
 
+def why_unscorable(cases: CaseSet, protocols: Sequence[Protocol], metrics: Sequence[Metric]) -> str | None:
+    """What is wrong with the first picture of a set of which none can be scored; None where one can."""
+    bench = _Bench(protocols, metrics)
+    for case in cases:
+        if isinstance(case, Unusable):
+            bench.fail(cases, INPUT, case.name, case.reason)
+        elif bench.measure_input(cases, case):
+            return None
+    return bench.failures[0].reason if bench.failures else "it is empty"
+
+
 class _Bench:
     """Gathers scores, failures and times while the pictures pass."""
 

@@ -19,6 +19,9 @@ from unblemish.networks.base import Network
 from unblemish.networks.catalogue import create
 from unblemish.networks.errors import NetworkError
 
+FOREIGN = (".pth", ".pt", ".ckpt")
+"""Endings of PyTorch checkpoints."""
+
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
 """Keys under which training programs put the weights, the first that is there is taken."""
 

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unblemish.networks.errors import NetworkError
-from unblemish.networks.loading import read_foreign, sha256
+from unblemish.networks.loading import FOREIGN, read_foreign, sha256
 
 Depth = Literal[16, 19]
 """How many layers with weights the published networks have, the three of the classifier included."""
@@ -198,7 +198,7 @@ def _body(depth: Depth, last: int) -> nn.Sequential:
 def _read(path: Path, network: Vgg, depth: Depth) -> dict[str, Tensor]:
     if not path.is_file():
         raise NetworkError(f"{path}: no such file; VGG{depth} weights must be {_wanted(network)}")
-    if path.suffix == ".pth":
+    if path.suffix in FOREIGN:
         if path.name == PUBLISHED[depth] and not sha256(path).startswith(path.stem.partition("-")[2]):
             raise NetworkError(f"{path}: differs from the checksum in its name; fetch it again")
         return read_foreign(path)

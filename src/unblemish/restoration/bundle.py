@@ -27,6 +27,7 @@ from unblemish.restoration.bundle_parts import (
 from unblemish.restoration.bundle_storage import MANIFEST, Storage, is_packed, open_storage, packed
 from unblemish.restoration.bundle_writing import join, put, store_examination, store_networks
 from unblemish.restoration.errors import BundleError
+from unblemish.restoration.trained_weights import SUFFIX, TrainedWeights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,14 +58,14 @@ class Bundle:
         """Reads a bundle's description.
 
         Args:
-            path: Its folder or packed file; None takes the one that `UNBLEMISH_BUNDLE` names, else the one in the
-                wheel.
+            path: Its folder or packed file, or weights of `unblemish train`, which are a bundle of one network; None
+                takes the one that `UNBLEMISH_BUNDLE` names, else the one in the wheel.
 
         Raises:
             BundleError: There is no bundle, or its description is damaged or of another format.
         """
         given = Path(path or os.environ.get(ENVIRONMENT) or str(files("unblemish") / "assets" / "default_bundle"))
-        storage = open_storage(given)
+        storage = TrainedWeights(given) if given.suffix == SUFFIX else open_storage(given)
         return cls(storage, parse_manifest(storage.read(MANIFEST), str(given / MANIFEST)))
 
     @classmethod

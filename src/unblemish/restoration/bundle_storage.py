@@ -124,7 +124,8 @@ def open_storage(path: Path) -> Storage:
     storage = PackedFile(path) if path.is_file() else Folder(path)
     if isinstance(storage, Folder) and not (path / MANIFEST).is_file():
         raise BundleError(
-            f"there is no bundle in {path} (no readable {MANIFEST}): give the folder of one, or a packed one"
+            f"there is no bundle in {path} (no readable {MANIFEST}): give the folder of one, a packed one, or the "
+            "best.safetensors of a training"
         )
     if storage.size(MANIFEST) > MANIFEST_LIMIT:
         raise BundleError(f"the {MANIFEST} of {path} is absurdly large: it is not safe to use")

@@ -36,6 +36,8 @@ def read_record(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise TrainingError(f"{path.parent}: is in a file, not in a folder; choose another --runs") from error
     except (OSError, ValueError):
         content = None
     if not isinstance(content, dict):

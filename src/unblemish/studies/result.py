@@ -142,6 +142,14 @@ class StudyResult:
             f"{one.run.folder.name} on {s.name}" for one in self.runs for s in self.sets if s.name not in one.scores
         ]
 
+    def features(self) -> list[str]:
+        """Whose features contrastive losses compared by, with the runs of each: "vgg16: spn_seed0, spn_seed1"."""
+        found: dict[str, list[str]] = {}
+        for one in self.runs:
+            if contrast := one.record["facts"].get("contrast"):
+                found.setdefault(contrast["embedding"]["network"], []).append(one.run.folder.name)
+        return [f"{network}: {', '.join(names)}" for network, names in found.items()]
+
     def notes(self, what: str) -> list[str]:
         """All different lines of "protocols", "damage" or "failures", each after its set's name."""
         entries = [(name, entry) for one in self.runs for name, entry in one.scores.items()]

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
+from unblemish.errors import UserError
 from unblemish.evaluation.provenance import write_result
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import put_weights
+from unblemish.pictures.folders import find_pictures
 from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve
 from unblemish.studies.study import StudyRun
 from unblemish.training.callbacks import Callback
@@ -23,7 +26,8 @@ from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST, save_described
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import DESCRIPTION, train
-from unblemish.training.task import TaskBuilder
+from unblemish.training.synthesis import Synthesis
+from unblemish.training.task import Batch, TaskBuilder
 
 RECORD = "run.json"
 """In a run's folder: recipe and files from the start; steps, seconds, facts and curve once it is finished."""
@@ -80,6 +84,27 @@ def carry_out(
             return False
     write_result(run.folder / RECORD, started | _outcome(run))
     return True
+
+
+def rehearse(run: StudyRun, build: TaskBuilder) -> None:
+    """Takes a run as far as one batch of noise through its losses, to find what would end the training itself.
+
+    Raises:
+        TrainingError: A network, its weights, what a method needs, or a folder cannot be used; the message names the
+            arm.
+    """
+    recipe = run.recipe
+    try:
+        for folder in (recipe.data.folder, recipe.validation.folder):
+            if folder:
+                find_pictures(folder)
+        damage = Synthesis(recipe.degradations.names, recipe.degradations.clean, recipe.degradations.shrink)
+        task = build(recipe)
+        clean = torch.rand(1, 3, recipe.data.patch, recipe.data.patch)
+        with torch.no_grad():
+            task(Batch(damage(clean, recipe.seed), clean))
+    except UserError as error:
+        raise TrainingError(f"arm {run.arm}: {error}") from error
 
 
 def finished(run: StudyRun) -> dict[str, Any] | None:

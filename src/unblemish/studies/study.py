@@ -15,7 +15,7 @@ from unblemish.evaluation.metrics import metric_names
 from unblemish.evaluation.protocol import preset_names
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
-from unblemish.training.recipe_parts import Part
+from unblemish.training.recipe_parts import Part, complaints
 
 ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """What an arm may be called: it becomes part of a folder's name."""
@@ -75,10 +75,9 @@ class Study(Part):
         try:
             study = cls.model_validate(content)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(str(part) for part in issue['loc']) or 'study'}: {issue['msg']}" for issue in error.errors()
-            )
-            raise TrainingError(f"{path}: {problems}; the keys are described in docs/comparing.md") from error
+            raise TrainingError(
+                f"{path}: {complaints(error, 'study')}; the keys are described in docs/comparing.md"
+            ) from error
         return study.model_copy(update={"recipe": path.parent / study.recipe})
 
 

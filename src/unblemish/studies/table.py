@@ -38,6 +38,7 @@ def to_markdown(result: StudyResult) -> str:
         ("Protocols", result.notes("protocols")),
         ("Damage", result.notes("damage")),
         ("Trained on", _hardware(result)),
+        ("With features of", result.features()),
         ("Pictures left out", result.notes("failures")),
         ("Not finished", result.missing()),
         ("Not scored yet", result.unscored()),

@@ -43,6 +43,8 @@ class EmbeddingPart(Part):
             self.layer_weights or ()
         ):
             raise ValueError("give layers and layer_weights together, one weight for each layer")
+        if self.layers is not None and len(set(self.layers)) < max(1, len(self.layers)):
+            raise ValueError("name at least one layer, and each once; leave layers out for the published ones")
         if self.embedding == "descriptor" and self.embedding_weights:
             raise ValueError("embedding_weights are those of a VGG; the descriptor's are in the bundle")
         return self
@@ -117,5 +119,8 @@ class PclPart(EmbeddingPart):
     positives: int = Field(default=4, ge=0, description="sharpened clean pictures besides the clean one")
     negatives: int = Field(default=3, ge=0, description="blurred clean pictures besides the enlarged damaged one")
 
+
+METHODS = ("spn", "cr", "ccr", "pcl")
+"""What `method` may be."""
 
 ContrastPart = Annotated[SpnPart | CrPart | CcrPart | PclPart, Field(discriminator="method")]

@@ -127,6 +127,6 @@ def require_finite(values: Mapping[str, float], step: int) -> None:
     wrong = ", ".join(f"'{name}' is {value}" for name, value in values.items() if not math.isfinite(value))
     if wrong:
         raise TrainingError(
-            f"step {step}: {wrong}; the last checkpoint is kept: add --resume and lower optimiser.rate or "
-            "optimiser.clip, or set precision=32-true"
+            f"step {step}: {wrong}; go on from the last checkpoint, if there is one, with a lower optimiser.rate or "
+            "optimiser.clip, or with precision=32-true; lower contrast.weight where there is one"
         )

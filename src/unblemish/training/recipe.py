@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from unblemish.training.contrast_part import ContrastPart
+from unblemish.training.contrast_part import METHODS, ContrastPart
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe_parts import (
     DataPart,
@@ -18,6 +18,7 @@ from unblemish.training.recipe_parts import (
     Part,
     TaskPart,
     ValidationPart,
+    complaints,
 )
 
 
@@ -45,6 +46,16 @@ class Recipe(Part):
     compile: bool = Field(default=False, description="torch.compile the task")
     save_every: int = Field(default=500, ge=1, description="steps between checkpoints")
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("contrast", mode="before")
+    @classmethod
+    def _names_its_method(cls, value: object) -> object:
+        if value is not None and not isinstance(value, Part):
+            if not isinstance(value, dict):
+                raise ValueError(f"is no part with keys of its own; write contrast.method={value}")
+            if value.get("method") not in METHODS:
+                raise ValueError(f"method must be one of {', '.join(METHODS)}")
+        return value
 
     @model_validator(mode="after")
     def _warm_up_ends_in_time(self) -> Recipe:
@@ -91,11 +102,10 @@ class Recipe(Part):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(str(part) for part in issue['loc']) or 'recipe'}: {issue['msg']}"
-                for issue in error.errors()
-            )
-            raise TrainingError(f"{name}: {problems}; the keys are described in docs/training.md") from error
+            raise TrainingError(
+                f"{name}: {complaints(error, 'recipe')}; the keys are described in docs/training.md, those of contrast "
+                "in docs/contrast.md"
+            ) from error
 
 
 def _override(content: dict[str, object], pair: str) -> None:

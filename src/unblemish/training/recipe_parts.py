@@ -5,13 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class Part(BaseModel):
     """Keys that belong together; one that is not known is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def complaints(error: ValidationError, whole: str) -> str:
+    """All that does not fit on one line, each after its dotted key, or after `whole` where it is about no key."""
+    found = []
+    for issue in error.errors():
+        # A part of several kinds, such as contrast, has its kind's name in the place, which is no key.
+        keys = [str(key) for key in issue["loc"]]
+        if len(keys) > 2 and keys[0] == "contrast":
+            del keys[1]
+        if issue["type"] == "too_short" and issue["input"]:
+            continue  # none of its elements is right, which is said of each
+        found.append(f"{'.'.join(keys) or whole}: {issue['msg'].removeprefix('Value error, ')}")
+    return "; ".join(found)
 
 
 class NetworkPart(Part):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 
 from unblemish.evaluation.provenance import provenance
@@ -32,6 +33,7 @@ from unblemish.training.task import RestorationTask, Task, TaskBuilder
 from unblemish.training.validation import Validation
 
 DESCRIPTION = "training.yaml"
+LOCK = ".lock"
 FIXED = (
     "network.name",
     "network.options",
@@ -108,14 +110,15 @@ def train(
     _same_facts(state, task.facts(), folder / LAST)
     data = load_data(recipe)
     facts = _facts(task, data, fabric)
-    watchers = [Journal(folder), *callbacks] if fabric.is_global_zero else []
-    result = None
+    _make(folder)
+    result, watchers = None, []
     try:
-        if fabric.is_global_zero:
-            _describe(recipe, folder, state, facts, command)
-        for watcher in watchers:
-            watcher.on_start(state.step, recipe.steps, facts)
-        with stop_on_signal() as asked:
+        with _alone(folder) if fabric.is_global_zero else contextlib.nullcontext(), stop_on_signal() as asked:
+            if fabric.is_global_zero:
+                watchers = [Journal(folder), *callbacks]
+                _describe(recipe, folder, state, facts, command)
+            for watcher in watchers:
+                watcher.on_start(state.step, recipe.steps, facts)
             result = fit(
                 recipe, task, data, folder,
                 fabric=fabric, state=state, callbacks=watchers, should_stop=asked.is_set,
@@ -190,7 +193,6 @@ def _open(recipe: Recipe, folder: Path, resume: bool) -> Checkpoint:
     if not resume:
         if path.exists():
             raise TrainingError(f"{folder}: holds a training already; add --resume to go on, or choose another folder")
-        _make(folder)
         return Checkpoint.start(recipe)
     state = Checkpoint.load(path)
     before, now = Recipe.parse(state.recipe, str(path)).flat(), recipe.flat()
@@ -217,6 +219,22 @@ def _same_facts(state: Checkpoint, found: dict[str, Any], path: Path) -> None:
             "environment variables as then"
         )
     state.facts = found
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps other processes from training in the same folder; the system takes the lock from one that dies."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TrainingError(
+            f"{folder}: another process trains here; wait for it to end, or choose another folder, or other runs"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _make(folder: Path) -> None:
