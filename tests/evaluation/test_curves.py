@@ -41,8 +41,11 @@ def test_limits_leave_the_start_out() -> None:
 def test_an_arm_that_fails_does_not_hide_the_others() -> None:
     ends = {"a": 1.0, "b": 1.01, "c": 1.03, "failed": -4.0}
     curves: dict[str, dict[int, Curve]] = {arm: {0: [(10, 0.9), (20, end)]} for arm, end in ends.items()}
+    curves["far better"] = {0: [(10, 0.9), (20, 6.0)]}
     assert off_scale(curves) == {"failed"}
-    assert limits(curves)[0] > 0.8
+    assert limits(curves)[0] > 0.5
+    assert limits(curves)[1] > 6
+    del curves["far better"]
     del curves["c"]
     assert off_scale(curves) == set()
     assert limits(curves)[0] < -4

@@ -21,7 +21,7 @@ _SETTLED = 1 / 4
 """Share of the steps after which curves decide the limits; before that they rise from far below."""
 
 _FAR = 20
-"""How many times farther from the middle than most arms one may end before it is off the scale."""
+"""How many times farther from the middle than most arms one may end below before it is off the scale."""
 
 _COLOURS = ("#2e6fb7", "#d1495b", "#3f9b56", "#e08e1b", "#8659b5", "#1d9aa1", "#b0568f", "#7d7a1c", "#5a6acf")
 _INK, _SOFT, _FAINT = "#1f2933", "#6b7280", "#c5cbd3"
@@ -119,7 +119,7 @@ def limits(curves: Mapping[str, Mapping[int, Curve]]) -> tuple[float, float]:
 
 
 def off_scale(curves: Mapping[str, Mapping[int, Curve]]) -> set[str]:
-    """Arms that end so far from the middle one that nothing could be seen of the others: 20 times as far as most.
+    """Arms that end so far below the middle one that nothing could be seen of the others: 20 times as far as most.
 
     Among fewer than four arms there is no telling; none is left out then.
     """
@@ -128,7 +128,7 @@ def off_scale(curves: Mapping[str, Mapping[int, Curve]]) -> set[str]:
         return set()
     middle = median(ends.values())
     usual = median(abs(end - middle) for end in ends.values())
-    return {arm for arm, end in ends.items() if abs(end - middle) > _FAR * usual}
+    return {arm for arm, end in ends.items() if middle - end > _FAR * usual}
 
 
 def _draw(
