@@ -71,9 +71,8 @@ class CurricularContrast(Contrast):
     def after_validation(self, scores: Mapping[str, float]) -> None:
         """See `Contrast.after_validation`: keeps the best mean PSNR over the degradations.
 
-        Where pictures are only shrunk, over those.
-
-        The paper waits until PSNR and SSIM both improve; validations here compute PSNR alone.
+        Where pictures are only shrunk, that counts. The paper waits until PSNR and SSIM both improve; validations here
+        compute PSNR alone.
         """
         counted = [score for name, score in scores.items() if name not in ("gain", "clean")] or [scores["clean"]]
         self.best.fill_(max(float(self.best), sum(counted) / len(counted)))
