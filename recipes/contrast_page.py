@@ -1,4 +1,4 @@
-r"""Writes what was measured of contrastive losses into `docs/contrast.md`: cost, gradients, and a table for each study.
+r"""Writes what was measured of contrastive losses into `docs/contrast.md`: gains, cost, gradients, tables of studies.
 
     unblemish bench contrast recipes/edsr_light.yaml data.folder=PHOTOS data.patch=96 batch=4 \
         -o results/bench_contrast.json
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from page_blocks import provenance_line, replace_block
@@ -27,6 +28,9 @@ PAGE, RESULTS, IMAGES, STUDIES = (
     ROOT / name for name in ("docs/contrast.md", "results", "docs/images", "recipes/studies")
 )
 PREFIX = "contrast_"
+SPN = "spn_often"
+"""The arm whose negatives are updated in proportion to the length of the training."""
+
 _UNEQUAL = r"\*"
 
 
@@ -74,6 +78,22 @@ def study_text(result: Path) -> str:
     return "\n\n".join(parts) + "\n" + provenance_line(result, content["provenance"])
 
 
+def gains_text(results: list[Path]) -> str:
+    """What contrastive losses gain in PSNR over plain training, one row a set."""
+    rows = []
+    for result in results:
+        content = json.loads(result.read_text(encoding="utf-8"))
+        arms, reference = content["arms"], content["arms"][content["study"]["reference"]]
+        if SPN not in arms:
+            continue
+        name = result.stem.removeprefix(PREFIX)
+        for key in reference["scores"]:
+            if key.endswith("/psnr") and _is_headline(key, reference["scores"]):
+                gains = [_gain(arms.get(arm), key) for arm in (SPN, "cr", "ccr")]
+                rows.append([f"`{name}`", reference["recipe"]["network"]["name"], key.split("/")[0], *gains])
+    return markdown(("study", "network", "scored on", "SPN, dB", "CR, dB", "CCR, dB"), rows)
+
+
 def gradient_text(result: Path) -> str:
     """Where the terms of some runs pull at the end of their training."""
     content = json.loads(result.read_text(encoding="utf-8"))
@@ -88,6 +108,20 @@ def gradient_text(result: Path) -> str:
 def _seeds(arm: dict[str, Any]) -> str:
     """The seeds that an arm was trained with."""
     return ", ".join(sorted(arm["runs"], key=int))
+
+
+def _pace(arm: dict[str, Any]) -> float:
+    """Seconds a step, mean over the seeds."""
+    return fmean(run["seconds_a_step"] for run in arm["runs"].values())
+
+
+def _gain(arm: dict[str, Any] | None, key: str) -> str:
+    """An arm's difference to the reference."""
+    difference = arm["differences"][key] if arm else None
+    if difference is None:
+        return "–"
+    spread = "" if difference["spread"] is None else f" ± {difference['spread']:.2f}"
+    return f"{difference['mean']:+.2f}{spread}"
 
 
 def _features(arms: dict[str, Any]) -> str:
@@ -117,11 +151,10 @@ def _table(content: dict[str, Any], keys: list[str]) -> str:
     rows = [["input", "", *(f"{content['input'][key]:.{_decimals(key)}f}" for key in keys)]]
     for name in content["order"]:
         arm = content["arms"][name]
-        paces = [run["seconds_a_step"] for run in arm["runs"].values()]
         cells = [_cell(arm, key, name == content["study"]["reference"]) for key in keys]
         mark = "" if arm["equal_budget"] else f" {_UNEQUAL}"
         seeds = "" if _seeds(arm) == _seeds(reference) else f" (seeds {_seeds(arm)})"
-        rows.append([f"{name}{mark}{seeds}", f"{sum(paces) / len(paces):.2f}", *cells])
+        rows.append([f"{name}{mark}{seeds}", f"{_pace(arm):.2f}", *cells])
     return markdown(headings, rows)
 
 
@@ -147,6 +180,7 @@ def main() -> None:
     replace_block(PAGE, "gradients", gradient_text(RESULTS / "contrast_gradients.json"))
     order = [path.stem for path in sorted(STUDIES.glob("*.yaml"))]
     found = [path for name in order if (path := RESULTS / f"{PREFIX}{name}.json").exists()]
+    replace_block(PAGE, "gains", gains_text(found) + "\n")
     replace_block(PAGE, "studies", "\n".join(map(study_text, found)))
 
 

@@ -29,7 +29,7 @@ STUDY = {
     "arms": {
         "none": {},
         "longer": {"steps": 3},
-        "spn": {"contrast.method": "spn", "contrast.embedding": "descriptor", "contrast.steps": [1]},
+        "spn_often": {"contrast.method": "spn", "contrast.embedding": "descriptor", "contrast.steps": [1]},
     },
 }
 
@@ -67,12 +67,12 @@ def test_from_a_study_to_the_page(
     data = f"data.folder={photos}"
     study = ["compare", "studies/small.yaml", data, "--score", f"set={photos}", "--runs", "runs"]
     call(main, *study, "--seed", "0")
-    call(main, *study, "--arm", "none", "--arm", "spn", "-o", "results/contrast_small.json")
+    call(main, *study, "--arm", "none", "--arm", "spn_often", "-o", "results/contrast_small.json")
     call(main, "bench", "contrast", "studies/tiny.yaml", data, "--repeats", "1", "-o", "results/bench_contrast.json")
     gradients = recipe_script("contrast_gradients")
-    call(gradients.main, "runs/spn_seed0", "--batches", "2", "-o", "results/contrast_gradients.json")
+    call(gradients.main, "runs/spn_often_seed0", "--batches", "2", "-o", "results/contrast_gradients.json")
     page = recipe_script("contrast_page")
-    names = ("cost", "gradients", "studies")
+    names = ("gains", "cost", "gradients", "studies")
     (tmp_path / "page.md").write_text("".join(f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in names))
     for name, place in (("PAGE", "page.md"), ("RESULTS", "results"), ("STUDIES", "studies"), ("IMAGES", "images")):
         monkeypatch.setattr(page, name, tmp_path / place)
@@ -80,11 +80,12 @@ def test_from_a_study_to_the_page(
     text = (tmp_path / "page.md").read_text()
     assert "\nold\n" not in text
     assert "### Does it help?" in text
-    assert "Features: descriptor (spn)." in text
+    assert "| `small` | srresnet | set | " in text
+    assert "Features: descriptor (spn_often)." in text
     assert "| arm | s a step | set PSNR (rgb) | set SSIM (rgb) |" in text
     assert r"| longer \* (seeds 0) | " in text
     assert r"\* Of another budget: steps 3." in text
     assert "seeds 0, 1. Mean over the seeds" in text
     assert "Not trained: longer_seed1." in text
-    assert "| runs/spn_seed0 | " in text
+    assert "| runs/spn_often_seed0 | " in text
     assert "One step of `srresnet`, 2 patches of 16 pixels" in text
