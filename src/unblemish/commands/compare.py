@@ -53,12 +53,9 @@ def compare(
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
-        from unblemish.evaluation.contact_sheets import save_sheet
-        from unblemish.evaluation.curves import save_curves
         from unblemish.restoration.methods import build_task
         from unblemish.studies.result import StudyResult
         from unblemish.studies.runs import finished, rehearse
-        from unblemish.studies.sheet import study_sheet
         from unblemish.studies.study import Study, chosen, plan
 
     started = time.monotonic()
@@ -75,10 +72,7 @@ def compare(
         _carry_out(run, sets, accelerator)
     result = StudyResult.gather(loaded, planned, sets)
     _write(result, overrides or [], output, table, time.monotonic() - started)
-    if sheet:
-        save_sheet(study_sheet(result), sheet)
-    if plot:
-        save_curves(result.curves(), loaded.reference, plot, loaded.purpose)
+    _draw(result, plot, sheet)
 
 
 def scored_sets(
@@ -163,6 +157,18 @@ def _write(
     if output:
         origin = provenance(["unblemish", *sys.argv[1:]], result.study.seeds, seconds)
         write_result(output, {"provenance": origin, "overrides": list(overrides), **result.to_dict()})
+
+
+def _draw(result: StudyResult, plot: Path | None, sheet: Path | None) -> None:
+    """Draws the curves and the contact sheet where they are wanted."""
+    from unblemish.evaluation.contact_sheets import save_sheet
+    from unblemish.evaluation.curves import save_curves
+    from unblemish.studies.sheet import study_sheet
+
+    if sheet:
+        save_sheet(study_sheet(result), sheet)
+    if plot:
+        save_curves(result.curves(), result.study.reference, plot, result.study.purpose)
 
 
 def _say(line: str) -> None:
