@@ -73,6 +73,7 @@ def test_overrides_reach_parts_options_and_lists(file: Path) -> None:
         ("contrast=spn", "contrast: is no part with keys of its own; write contrast.method=spn"),
         ("contrast.weight=1", "contrast: method must be one of spn, cr, ccr, pcl"),
         ("contrast={method: spn, steps: [-5]}", "contrast.steps.0: Input should be greater than or equal to 1;"),
+        ("contrast={method: spn, layers: []}", "contrast: give layers and layer_weights together"),
         ("contrast={method: spn, decay: 2}", "contrast.decay: Input should be less than 1"),
     ],
 )
