@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unblemish.evaluation.curves import Curve, limits, mean_curve, off_scale, paired, save_curves
+from unblemish.evaluation.curves import Curve, limits, mean_curve, off_scale, paired, save_curves, style
 from unblemish.evaluation.errors import EvaluationError
 
 CURVES: dict[str, dict[int, Curve]] = {
@@ -49,6 +49,11 @@ def test_an_arm_that_fails_does_not_hide_the_others() -> None:
     del curves["c"]
     assert off_scale(curves) == set()
     assert limits(curves)[0] < -4
+
+
+def test_many_arms_can_be_told_apart() -> None:
+    assert len({tuple(style(place).items()) for place in range(27)}) == 27
+    assert len({style(place)["color"] for place in range(9)}) == 9
 
 
 def test_two_panels_or_one_without_the_reference(tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unblemish.evaluation.errors import EvaluationError
 from unblemish.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Style = dict[str, Any]
+"""Keywords of matplotlib's lines."""
 
 Curve = Sequence[tuple[int, float]]
 """Steps, rising, with a gain in dB each."""
@@ -24,14 +27,15 @@ _FAR = 20
 """How many times farther from the middle than most arms one may end below before it is off the scale."""
 
 _COLOURS = ("#2e6fb7", "#d1495b", "#3f9b56", "#e08e1b", "#8659b5", "#1d9aa1", "#b0568f", "#7d7a1c", "#5a6acf")
+_DASHES = ("solid", (0, (3, 1)), (0, (1, 1)))
 _INK, _SOFT, _FAINT = "#1f2933", "#6b7280", "#c5cbd3"
 
 
 def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path: Path, title: str) -> None:
     """Draws gains over steps, and beside them what they differ from the reference's with the same seed, as a PNG.
 
-    One colour an arm; thin lines are seeds, thick ones their mean at the steps that all seeds of the arm have.
-    Seeds differ more than arms do, so differences are paired. The limits leave out the first quarter of the steps, and
+    One `style` an arm; thin lines are seeds, thick ones their mean at the steps that all seeds of the arm have. Seeds
+    differ more than arms do, so differences are paired. The limits leave out the first quarter of the steps, and
     arms that fail.
 
     Args:
@@ -57,11 +61,11 @@ def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path:
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13, color=_INK, x=0.01, ha="left", parse_math=False)
     panels = figure.subplots(1, 2 if differences else 1, squeeze=False)[0]
-    colours = {arm: _COLOURS[place % len(_COLOURS)] for place, arm in enumerate(curves)}
-    _draw(panels[0], curves, colours, "validation gain", "dB over the damaged input")
+    styles = {arm: style(place) for place, arm in enumerate(curves)}
+    _draw(panels[0], curves, styles, "validation gain", "dB over the damaged input")
     if differences:
-        panels[1].axhline(0, color=colours[reference], linewidth=2.4)
-        _draw(panels[1], differences, colours, f"difference to {reference} with the same seed", "dB")
+        panels[1].axhline(0, linewidth=2.4, **styles[reference])
+        _draw(panels[1], differences, styles, f"difference to {reference} with the same seed", "dB")
         low, high = panels[1].get_ylim()
         panels[1].set_ylim(min(low, 0), max(high, 0))
     legend = figure.legend(
@@ -83,6 +87,12 @@ def check_ending(path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise EvaluationError(f"{path}: plots are written as .png; choose this ending")
+
+
+def style(place: int) -> Style:
+    """Colour and dashes of the arm at a place, counted from 0: colours first, then dashes, so 27 arms differ."""
+    rounds, colour = divmod(place, len(_COLOURS))
+    return {"color": _COLOURS[colour], "linestyle": _DASHES[rounds % len(_DASHES)]}
 
 
 def mean_curve(curves: Sequence[Curve]) -> list[tuple[int, float]]:
@@ -132,16 +142,16 @@ def off_scale(curves: Mapping[str, Mapping[int, Curve]]) -> set[str]:
 
 
 def _draw(
-    axes: Axes, curves: Mapping[str, Mapping[int, Curve]], colours: Mapping[str, str], title: str, unit: str
+    axes: Axes, curves: Mapping[str, Mapping[int, Curve]], styles: Mapping[str, Style], title: str, unit: str
 ) -> None:
     left_out = off_scale(curves)
     for arm, seeds in curves.items():
         for curve in seeds.values() if len(seeds) > 1 else ():
-            axes.plot(*_columns(curve), color=colours[arm], linewidth=0.9, alpha=0.55)
+            axes.plot(*_columns(curve), linewidth=0.9, alpha=0.55, **styles[arm])
         mean = mean_curve(list(seeds.values()))
         count, dot = f"{len(seeds)} seed{'s' * (len(seeds) != 1)}", "o" if len(mean) == 1 else None
         words = f"{count}, off the scale" if arm in left_out else count
-        axes.plot(*_columns(mean), color=colours[arm], linewidth=2.4, marker=dot, label=f"{arm} ({words})")
+        axes.plot(*_columns(mean), linewidth=2.4, marker=dot, label=f"{arm} ({words})", **styles[arm])
     axes.set_ylim(*limits(curves))
     axes.set_title(title, fontsize=12, color=_INK, loc="left", parse_math=False)
     axes.set_xlabel("steps", fontsize=10, color=_SOFT)
