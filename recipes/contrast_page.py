@@ -90,8 +90,10 @@ def gains_text(results: list[Path]) -> str:
         for key in reference["scores"]:
             if key.endswith("/psnr") and _is_headline(key, reference["scores"]):
                 gains = [_gain(arms.get(arm), key) for arm in (SPN, "cr", "ccr")]
-                rows.append([f"`{name}`", reference["recipe"]["network"]["name"], key.split("/")[0], *gains])
-    return markdown(("study", "network", "scored on", "SPN, dB", "CR, dB", "CCR, dB"), rows)
+                budget = f"{reference['budget']['steps']:,}"
+                network = reference["recipe"]["network"]["name"]
+                rows.append([f"`{name}`", network, budget, key.split("/")[0], *gains])
+    return markdown(("study", "network", "steps", "scored on", "SPN, dB", "CR, dB", "CCR, dB"), rows)
 
 
 def gradient_text(result: Path) -> str:

@@ -80,7 +80,7 @@ def test_from_a_study_to_the_page(
     text = (tmp_path / "page.md").read_text()
     assert "\nold\n" not in text
     assert "### Does it help?" in text
-    assert "| `small` | srresnet | set | " in text
+    assert "| `small` | srresnet | 2 | set | " in text
     assert "Features: descriptor (spn_often)." in text
     assert "| arm | s a step | set PSNR (rgb) | set SSIM (rgb) |" in text
     assert r"| longer \* (seeds 0) | " in text
