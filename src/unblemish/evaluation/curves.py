@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -29,6 +30,9 @@ _FAR = 20
 _COLOURS = ("#2e6fb7", "#d1495b", "#3f9b56", "#e08e1b", "#8659b5", "#1d9aa1", "#b0568f", "#7d7a1c", "#5a6acf")
 _DASHES = ("solid", (0, (3, 1)), (0, (1, 1)))
 _INK, _SOFT, _FAINT = "#1f2933", "#6b7280", "#c5cbd3"
+
+_CHARACTERS_AN_INCH, _WORDS = 11, 22
+"""Of the legend's type; and what stands there beside an arm's name."""
 
 
 def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path: Path, title: str) -> None:
@@ -57,7 +61,10 @@ def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path:
     from matplotlib.figure import Figure
 
     differences = paired(curves, reference)
-    figure = Figure(figsize=(14 if differences else 8, 6), facecolor="white", layout="constrained")
+    width = 14 if differences else 8
+    columns = max(1, round(width * _CHARACTERS_AN_INCH / (max(map(len, curves)) + _WORDS)))
+    height = 5.3 + 0.25 * math.ceil(len(curves) / columns)
+    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13, color=_INK, x=0.01, ha="left", parse_math=False)
     panels = figure.subplots(1, 2 if differences else 1, squeeze=False)[0]
@@ -69,7 +76,7 @@ def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path:
         low, high = panels[1].get_ylim()
         panels[1].set_ylim(min(low, 0), max(high, 0))
     legend = figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=6, fontsize=10, frameon=False
+        *panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=columns, fontsize=10, frameon=False
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
@@ -144,15 +151,15 @@ def off_scale(curves: Mapping[str, Mapping[int, Curve]]) -> set[str]:
 def _draw(
     axes: Axes, curves: Mapping[str, Mapping[int, Curve]], styles: Mapping[str, Style], title: str, unit: str
 ) -> None:
-    left_out = off_scale(curves)
+    low, high = limits(curves)
     for arm, seeds in curves.items():
         for curve in seeds.values() if len(seeds) > 1 else ():
             axes.plot(*_columns(curve), linewidth=0.9, alpha=0.55, **styles[arm])
         mean = mean_curve(list(seeds.values()))
         count, dot = f"{len(seeds)} seed{'s' * (len(seeds) != 1)}", "o" if len(mean) == 1 else None
-        words = f"{count}, off the scale" if arm in left_out else count
+        words = f"{count}, off the scale" if mean and mean[-1][1] < low else count
         axes.plot(*_columns(mean), linewidth=2.4, marker=dot, label=f"{arm} ({words})", **styles[arm])
-    axes.set_ylim(*limits(curves))
+    axes.set_ylim(low, high)
     axes.set_title(title, fontsize=12, color=_INK, loc="left", parse_math=False)
     axes.set_xlabel("steps", fontsize=10, color=_SOFT)
     axes.set_ylabel(unit, fontsize=10, color=_SOFT)
