@@ -38,6 +38,15 @@ def test_limits_leave_the_start_out() -> None:
     assert limits({"a": {0: [(5, 1.0)]}}) == (0.99, 1.01)
 
 
+def test_a_longer_arm_neither_hides_shorter_ones_nor_is_compared_half_way() -> None:
+    short: dict[int, Curve] = {0: [(100, 0.1), (200, 0.3), (400, 0.4)]}
+    curves = {"none": short, "other": short, "longer": {0: [(400, 0.2), (2000, 0.9), (4000, 1.0)]}}
+    low, high = limits(curves)
+    assert low < 0.3
+    assert high > 1
+    assert list(paired(curves, "none")) == ["other"]
+
+
 def test_an_arm_that_fails_does_not_hide_the_others() -> None:
     ends = {"a": 1.0, "b": 1.01, "c": 1.03, "failed": -4.0}
     curves: dict[str, dict[int, Curve]] = {arm: {0: [(10, 0.9), (20, end)]} for arm, end in ends.items()}

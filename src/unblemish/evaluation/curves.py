@@ -22,7 +22,7 @@ Curve = Sequence[tuple[int, float]]
 """Steps, rising, with a gain in dB each."""
 
 _SETTLED = 1 / 4
-"""Share of the steps after which curves decide the limits; before that they rise from far below."""
+"""Share of its steps after which a curve decides the limits; before that they rise from far below."""
 
 _FAR = 20
 """How many times farther from the middle than most arms one may end below before it is off the scale."""
@@ -39,12 +39,12 @@ def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path:
     """Draws gains over steps, and beside them what they differ from the reference's with the same seed, as a PNG.
 
     One `style` an arm; thin lines are seeds, thick ones their mean at the steps that all seeds of the arm have. Seeds
-    differ more than arms do, so differences are paired. The limits leave out the first quarter of the steps, and
+    differ more than arms do, so differences are paired. The limits leave out the first quarter of each curve, and
     arms that fail.
 
     Args:
         curves: By arm and seed; at least one of them has a point.
-        reference: The arm that is subtracted; where no other arm shares a seed with it, there is no second panel.
+        reference: The arm that is subtracted; where no other arm as long shares a seed with it, there is no second panel.
         path: Ends in .png; its folder is made where it is missing. An existing file is replaced.
         title: Stands above.
 
@@ -110,13 +110,17 @@ def mean_curve(curves: Sequence[Curve]) -> list[tuple[int, float]]:
 
 
 def paired(curves: Mapping[str, Mapping[int, Curve]], reference: str) -> dict[str, dict[int, Curve]]:
-    """What the other arms' curves differ from the reference's with the same seed, at the steps that both have."""
+    """What the other arms' curves differ from the reference's with the same seed, at the steps that both have.
+
+    Curves that end at another step are left out: half-way through a longer schedule is no shorter training.
+    """
     base = {seed: dict(curve) for seed, curve in curves.get(reference, {}).items()}
     found: dict[str, dict[int, Curve]] = {}
     for arm, seeds in curves.items():
         for seed, curve in seeds.items():
-            shared = [(step, gain - base[seed][step]) for step, gain in curve if step in base.get(seed, {})]
-            if shared and arm != reference:
+            against = base.get(seed, {})
+            shared = [(step, gain - against[step]) for step, gain in curve if step in against]
+            if shared and arm != reference and curve[-1][0] == max(against):
                 found.setdefault(arm, {})[seed] = shared
     return found
 
@@ -128,9 +132,8 @@ def limits(curves: Mapping[str, Mapping[int, Curve]]) -> tuple[float, float]:
         ValueError: No curve has a point.
     """
     left_out = off_scale(curves)
-    points = [point for arm, seeds in curves.items() if arm not in left_out for c in seeds.values() for point in c]
-    settled = max(step for step, _ in points) * _SETTLED
-    later = [gain for step, gain in points if step >= settled]
+    shown = [curve for arm, seeds in curves.items() if arm not in left_out for curve in seeds.values() if curve]
+    later = [gain for curve in shown for step, gain in curve if step >= curve[-1][0] * _SETTLED]
     margin = 0.06 * (max(later) - min(later)) or 0.01
     return min(later) - margin, max(later) + margin
 
