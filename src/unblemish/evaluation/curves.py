@@ -44,7 +44,7 @@ def save_curves(curves: Mapping[str, Mapping[int, Curve]], reference: str, path:
 
     Args:
         curves: By arm and seed; at least one of them has a point.
-        reference: The arm that is subtracted; where no other arm as long shares a seed with it, there is no second panel.
+        reference: The arm that is subtracted; without another arm as long and of the same seed, there is one panel.
         path: Ends in .png; its folder is made where it is missing. An existing file is replaced.
         title: Stands above.
 
