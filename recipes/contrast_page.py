@@ -89,7 +89,7 @@ def gains_text(results: list[Path]) -> str:
         name = result.stem.removeprefix(PREFIX)
         for key in reference["scores"]:
             if key.endswith("/psnr") and _is_headline(key, reference["scores"]):
-                gains = [_gain(arms.get(arm), key) for arm in (SPN, "cr", "ccr")]
+                gains = [_difference(arms.get(arm), key, 2) or "–" for arm in (SPN, "cr", "ccr")]
                 budget = f"{reference['budget']['steps']:,}"
                 network = reference["recipe"]["network"]["name"]
                 rows.append([f"`{name}`", network, budget, key.split("/")[0], *gains])
@@ -112,18 +112,13 @@ def _seeds(arm: dict[str, Any]) -> str:
     return ", ".join(sorted(arm["runs"], key=int))
 
 
-def _pace(arm: dict[str, Any]) -> float:
-    """Seconds a step, mean over the seeds."""
-    return fmean(run["seconds_a_step"] for run in arm["runs"].values())
-
-
-def _gain(arm: dict[str, Any] | None, key: str) -> str:
-    """An arm's difference to the reference."""
+def _difference(arm: dict[str, Any] | None, key: str, decimals: int) -> str | None:
+    """What an arm differs from the reference, ± its standard deviation where there are several seeds."""
     difference = arm["differences"][key] if arm else None
     if difference is None:
-        return "–"
-    spread = "" if difference["spread"] is None else f" ± {difference['spread']:.2f}"
-    return f"{difference['mean']:+.2f}{spread}"
+        return None
+    spread = "" if difference["spread"] is None else f" ± {difference['spread']:.{decimals}f}"
+    return f"{difference['mean']:+.{decimals}f}{spread}"
 
 
 def _features(arms: dict[str, Any]) -> str:
@@ -156,20 +151,18 @@ def _table(content: dict[str, Any], keys: list[str]) -> str:
         cells = [_cell(arm, key, name == content["study"]["reference"]) for key in keys]
         mark = "" if arm["equal_budget"] else f" {_UNEQUAL}"
         seeds = "" if _seeds(arm) == _seeds(reference) else f" (seeds {_seeds(arm)})"
-        rows.append([f"{name}{mark}{seeds}", f"{_pace(arm):.2f}", *cells])
+        pace = fmean(run["seconds_a_step"] for run in arm["runs"].values())
+        rows.append([f"{name}{mark}{seeds}", f"{pace:.2f}", *cells])
     return markdown(headings, rows)
 
 
 def _cell(arm: dict[str, Any], key: str, is_reference: bool) -> str:
-    score, difference = arm["scores"][key], arm["differences"][key]
+    score = arm["scores"][key]
     if score is None:
         return "–"
     decimals = _decimals(key)
-    text = f"{score['mean']:.{decimals}f}"
-    if is_reference or difference is None:
-        return text
-    spread = "" if difference["spread"] is None else f" ± {difference['spread']:.{decimals + 1}f}"
-    return f"{text} ({difference['mean']:+.{decimals + 1}f}{spread})"
+    difference = None if is_reference else _difference(arm, key, decimals + 1)
+    return f"{score['mean']:.{decimals}f}" + (f" ({difference})" if difference else "")
 
 
 def _decimals(key: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unblemish.commands import options
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def compare(
     sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", help="Write what the arms make of the first pictures.")
     ] = None,
-    accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    accelerator: options.Accelerator = "auto",
 ) -> None:
     """Train the arms of a study with every seed, score them, and print what they differ from the reference.
 

@@ -22,24 +22,21 @@ if TYPE_CHECKING:
     from unblemish.examination.examiner import Examiner
     from unblemish.pictures.picture import Picture
 
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE|FOLDER", help="Draw the findings: a name in .png for one picture, else a folder."),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(help="statistics (the default), or divergence: the smallest distance alone, as GRIDS chooses."),
+]
+
 
 def examine(
     inputs: options.Inputs = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE|FOLDER",
-            help="Draw the findings: a name in .png for one picture, else a folder.",
-        ),
-    ] = None,
+    plot: Plot = None,
     overwrite: options.Overwrite = False,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            "--rule", help="statistics (the default), or divergence: the smallest distance alone, as GRIDS chooses."
-        ),
-    ] = None,
+    rule: Rule = None,
     bundle: options.BundleFolder = None,
     device: options.Device = "auto",
     max_pixels: options.MaxPixels = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unblemish.commands import options
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,15 +16,20 @@ if TYPE_CHECKING:
     from unblemish.restoration.building_recipe import Plan
     from unblemish.restoration.bundle import Bundle
 
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE...", help="Changes to the recipe, such as optimiser.rate=1e-3."),
+]
+DescriptorWeights = Annotated[
+    Path | None, typer.Option(help="Weights of an srresnet_x4_compact, in place of the bundle's descriptor.")
+]
+
 
 def build(
     data: Annotated[Path, typer.Option(help="Folder of clean photographs; some dozens at least, better hundreds.")],
     degradations: Annotated[str, typer.Option(help="Names joined by commas, as `unblemish degrade --list` shows.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The bundle, one file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE...", help="Changes to the recipe, such as optimiser.rate=1e-3."),
-    ] = None,
+    overrides: Overrides = None,
     runs: Annotated[
         Path | None, typer.Option(help="Folder for what the steps leave; by default the bundle's name and '.runs'.")
     ] = None,
@@ -31,9 +37,7 @@ def build(
     bundle: Annotated[
         Path | None, typer.Option(help="Gives the descriptor, and weights to start from; else the default bundle.")
     ] = None,
-    descriptor: Annotated[
-        Path | None, typer.Option(help="Weights of an srresnet_x4_compact, in place of the bundle's descriptor.")
-    ] = None,
+    descriptor: DescriptorWeights = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of each group's network; else the recipe's, or 7000.")
     ] = None,
@@ -44,7 +48,7 @@ def build(
     ] = None,
     reduction: Annotated[int, typer.Option(min=1, help="Shrink photographs by this before patches are cut.")] = 2,
     licence: Annotated[str | None, typer.Option(help="Of the new networks, for their cards.")] = None,
-    accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    accelerator: options.Accelerator = "auto",
 ) -> None:
     """Build your own bundle: similarity, grouping search, training and calibration on a folder of photographs.
 

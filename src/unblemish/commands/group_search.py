@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from unblemish.commands import options
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def search(
     backend: Annotated[
         Literal["process", "ray"], typer.Option(help="One training after the other here, or several with Ray.")
     ] = "process",
-    accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    accelerator: options.Accelerator = "auto",
 ) -> None:
     """Divide a recipe's degradations into as few groups as possible that can share a network.
 

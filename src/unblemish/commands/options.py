@@ -79,4 +79,5 @@ NetworkName = Annotated[
     typer.Option("--network", help="Network of the bundle; by default its default one.", rich_help_panel=_WEIGHTS),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_WEIGHTS)]
+Accelerator = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Precision = Annotated[str, typer.Option("--precision", help="auto, float32 or bfloat16.", rich_help_panel=_WEIGHTS)]

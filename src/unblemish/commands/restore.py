@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from unblemish.pictures.picture import Picture
     from unblemish.restoration.restorer import Restorer
 
-
 Strength = Annotated[float, typer.Option("--strength", min=0, max=1, help="1 gives the network's result, 0 the input.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="GROUP", help="Treat as this group of the bundle, without examination."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Also treat damage that the bundle does not know, as the likeliest group.")
+]
 Engine = Annotated[str, typer.Option("--engine", help="auto, eager, compiled, onnx or openvino.")]
 Memory = Annotated[
     str | None,
@@ -29,13 +35,8 @@ def restore(
     inputs: options.Inputs = None,
     output: options.Output = None,
     strength: Strength = 1.0,
-    group: Annotated[
-        str | None,
-        typer.Option("--as", metavar="GROUP", help="Treat as this group of the bundle, without examination."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also treat damage that the bundle does not know, as the likeliest group.")
-    ] = False,
+    group: As = None,
+    force: Force = False,
     network: options.NetworkName = None,
     bundle: options.BundleFolder = None,
     device: options.Device = "auto",
@@ -54,12 +55,10 @@ def restore(
     """Restore pictures: files, folders with all below them, or - for standard input and output.
 
     Each picture is examined first, and treated by the network of the group that its damage belongs to. Clean pictures
-    are left exactly as they are, and so are pictures with damage that the bundle does not know, unless --force is
-    given; what was found is said of each.
+    are left exactly as they are, and so, without --force, is damage that the bundle does not know.
 
     Results get "_restored" after their name, or stand in the folder of --output with the tree of the input. A
-    run that was stopped goes on where it was: finished pictures are skipped. Exit status 1 says that pictures
-    failed, 130 that the run was interrupted.
+    stopped run goes on where it was. Exit status 1 says that pictures failed, 130 that the run was interrupted.
     """
     request = Request(
         inputs=inputs or [],

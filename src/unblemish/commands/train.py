@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from unblemish.commands import options
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML file, such as recipes/mix_nafnet_compact.yaml.")],
@@ -21,7 +23,7 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")] = False,
     devices: Annotated[str, typer.Option(help="Number of devices, or 'auto' for all of them.")] = "1",
-    accelerator: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    accelerator: options.Accelerator = "auto",
 ) -> None:
     """Train a network on a folder of clean pictures, as a recipe says.
 

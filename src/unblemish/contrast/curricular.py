@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -71,11 +72,11 @@ class CurricularContrast(Contrast):
     def after_validation(self, scores: Mapping[str, float]) -> None:
         """See `Contrast.after_validation`: keeps the best mean PSNR over the degradations.
 
-        Where pictures are only shrunk, that counts. The paper waits until PSNR and SSIM both improve; validations here
-        compute PSNR alone.
+        Where pictures are only shrunk, what is restored from those counts. The paper waits until PSNR and SSIM both
+        improve; validations here compute PSNR alone.
         """
         counted = [score for name, score in scores.items() if name not in ("gain", "clean")] or [scores["clean"]]
-        self.best.fill_(max(float(self.best), sum(counted) / len(counted)))
+        self.best.fill_(max(float(self.best), fmean(counted)))
 
     def facts(self) -> dict[str, Any]:
         """See `Contrast.facts`."""
