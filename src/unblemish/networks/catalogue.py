@@ -12,6 +12,8 @@ from unblemish.networks.edsr import edsr_light_x2, edsr_light_x4
 from unblemish.networks.errors import NetworkError
 from unblemish.networks.ffanet import ffanet, ffanet_small
 from unblemish.networks.idt import idt, idt_small
+from unblemish.networks.multiscale import multiscale, multiscale_compact
+from unblemish.networks.multiscale_supernet import multiscale_supernet
 from unblemish.networks.nafnet import nafnet, nafnet_compact, nafnet_deblur
 from unblemish.networks.restormer import restormer, restormer_small
 from unblemish.networks.srresnet import srresnet, srresnet_compact, srresnet_x4, srresnet_x4_compact
@@ -39,7 +41,12 @@ _CATALOGUE: dict[str, Callable[..., Network]] = {
     "dehazeformer_b": dehazeformer_b,
     "idt": idt,
     "idt_small": idt_small,
+    "multiscale": multiscale,
+    "multiscale_compact": multiscale_compact,
+    "multiscale_supernet": multiscale_supernet,
 }
+
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", str: "text"}
 
 
 def names() -> tuple[str, ...]:
@@ -48,7 +55,7 @@ def names() -> tuple[str, ...]:
 
 
 def defaults(name: str) -> dict[str, object]:
-    """The options of a network and their defaults; an option has its default's type, whole number or bool.
+    """The options of a network and their defaults; an option has its default's type: whole number, bool or text.
 
     Raises:
         NetworkError: The name is not known.
@@ -72,8 +79,7 @@ def create(name: str, options: Mapping[str, object] | None = None) -> Network:
             listed = ", ".join(f"{option}={default}" for option, default in known.items()) or "none"
             raise NetworkError(f"{name} has no option {key!r}; its options are: {listed}")
         if type(value) is not type(known[key]):
-            wanted = "true or false" if isinstance(known[key], bool) else "a whole number"
-            raise NetworkError(f"{name}: {key}={value!r} is not allowed; give {wanted}")
+            raise NetworkError(f"{name}: {key}={value!r} is not allowed; give {_KINDS[type(known[key])]}")
     try:
         return _constructor(name)(**given)
     except ValueError as error:
