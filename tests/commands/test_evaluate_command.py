@@ -59,6 +59,36 @@ def test_pairs_are_scored_as_they_are(run, photos: Path) -> None:
     assert "as found in the files" in ran.out
 
 
+def test_the_two_ways_of_clearer(run, photos: Path) -> None:
+    # Fields of 8 x 8 pixels, 40 x 56: cropped to 32 x 48, cut into 6.
+    words = ["--gray", "--with", "gray_gaussian_noise:sigma=50", "--rounding", "truncated", "--protocol", "clearer"]
+    ran = run("evaluate", photos, *words, "--multiple", "16", "--self-ensemble", "--limit", "2", "-o", "t.json")
+    assert ran.status == 0, ran.err
+    assert "| damage | input | tiny x8 |" in ran.out
+    assert "sigma=50, seed 0, gray, truncated to 8 bit, centre crop to multiples of 16." in ran.out
+    assert "/photos (2): gray, no crop, not rounded" in ran.out
+    whole = ScoreTable.from_dict(json.loads(Path("t.json").read_text())["table"])
+    ran = run("evaluate", photos, *words, "--patches", "16", "--limit", "2", "-o", "t.json")
+    assert ran.status == 0, ran.err
+    assert "/photos, 16 x 16 patches (12): gray" in ran.out
+    patches = ScoreTable.from_dict(json.loads(Path("t.json").read_text())["table"])
+    assert list(patches.methods) == ["tiny"]
+    assert [(info.pictures, info.kind) for info in (*whole.sets, *patches.sets)] == [
+        (2, "gray_gaussian_noise"),
+        (12, "gray_gaussian_noise"),
+    ]
+    # The same noise: equal errors, but the mean of logarithms is higher than the logarithm of the mean.
+    key = (whole.sets[0].name, "input", "clearer", "psnr")
+    for picture, decibels in whole.values(*key).items():
+        errors = [10 ** (-value / 10) for name, value in patches.values(*key).items() if name.startswith(picture)]
+        assert len(errors) == 6
+        assert sum(errors) / 6 == pytest.approx(10 ** (-decibels / 10), rel=1e-5)
+    before, after = whole.mean(*key), patches.mean(*key)
+    assert before is not None
+    assert after is not None
+    assert before < after
+
+
 def test_a_picture_that_cannot_be_scored_fails_the_run_but_not_the_table(run, photos: Path) -> None:
     (photos / "broken.png").write_text("junk")
     ran = run("evaluate", photos, "--with", "jpeg", "-o", "t.md")
@@ -79,6 +109,10 @@ def test_a_picture_that_cannot_be_scored_fails_the_run_but_not_the_table(run, ph
         (["photos", "--with", "jpeg", "--protocol", "tv"], "no protocol is called 'tv'"),
         (["photos", "--with", "jpeg", "--classical", "magic"], "no classical tool is called 'magic'"),
         (["photos", "--with", "jpeg", "-o", "t.txt"], "t.txt: tables are written as .json, .csv, .md"),
+        (["photos", "--with", "jpeg", "--multiple", "8", "--patches", "8"], "exclude each other"),
+        (["photos", "--with", "jpeg", "--protocol", "gray"], "turn pictures to gray (--gray)"),
+        (["photos", "--with", "gaussian_noise", "--gray", "--protocol", "gray"], "(gray_gaussian_noise)"),
+        (["photos", "--with", "jpeg", "--patches", "64"], "56 x 40 pixels hold no square of 64 x 64"),
         (["photos", "--with", "jpeg", "--contact-sheet", "t.pdf"], "t.pdf: a contact sheet is written as one of .png"),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -42,6 +43,28 @@ def test_ssim_is_that_of_scikit_image(window: str, sigma: float, channels: int) 
         assert value == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("sigma", [0.004, 0.1, 0.5])
+def test_zero_padded_ssim_is_that_of_an_explicit_window(sigma: float, channels: int) -> None:
+    ndimage = pytest.importorskip("scipy.ndimage")
+    rows, columns = np.mgrid[-5:6, -5:6]
+    window = np.exp(-(rows**2 + columns**2) / (2 * 1.5**2))
+    window /= window.sum()
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return ndimage.correlate(values, window, mode="constant", cval=0.0)
+
+    x, y = pair(sigma, channels)
+    for value, a, b in zip(ssim(x, y, border="zero").tolist(), x.double().numpy(), y.double().numpy(), strict=True):
+        maps = []
+        for p, q in zip(a, b, strict=True):
+            variances = mean(p * p) - mean(p) ** 2, mean(q * q) - mean(q) ** 2
+            upper = (2 * mean(p) * mean(q) + 1e-4) * (2 * (mean(p * q) - mean(p) * mean(q)) + 9e-4)
+            maps.append(upper / ((mean(p) ** 2 + mean(q) ** 2 + 1e-4) * (sum(variances) + 9e-4)))
+        assert np.shape(maps) == (channels, 37, 52)
+        assert value == pytest.approx(np.mean(maps), abs=1e-12)
+
+
 def test_ssim_and_psnr_are_those_of_torchmetrics() -> None:
     image = pytest.importorskip("torchmetrics.functional.image")
     x, y = (picture.double() for picture in pair(0.1))
@@ -73,6 +96,7 @@ def test_small_pictures_have_no_ssim() -> None:
     with pytest.raises(EvaluationError, match="11 x 11"):
         ssim(torch.zeros(1, 3, 10, 40), torch.zeros(1, 3, 10, 40))
     assert ssim(torch.zeros(1, 3, 7, 40), torch.zeros(1, 3, 7, 40), "uniform").item() == 1
+    assert ssim(torch.zeros(1, 3, 4, 40), torch.zeros(1, 3, 4, 40), border="zero").item() == 1
 
 
 def test_metrics_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +104,7 @@ def test_metrics_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(create_metric("psnr").compute(x, y, preset("rgb")), psnr(x, y))
     assert create_metric("psnr").compute(x, x, preset("rgb")).tolist() == [100.0] * 3
     assert torch.equal(create_metric("ssim").compute(x, y, preset("lira")), ssim(x, y, "uniform"))
+    assert torch.equal(create_metric("ssim").compute(x, y, preset("clearer")), ssim(x, y, border="zero"))
     with pytest.raises(EvaluationError, match="psnr, ssim, lpips, alex_distance"):
         create_metric("niqe")
     monkeypatch.delenv("UNBLEMISH_ALEXNET", raising=False)

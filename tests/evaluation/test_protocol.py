@@ -50,6 +50,28 @@ def test_prepare_clamps_rounds_crops_and_converts_in_double() -> None:
     assert Protocol("raw", rounded=False, clamped=False).prepare(x).max() == pytest.approx(1.7)
 
 
+def test_gray_protocols_compare_one_channel() -> None:
+    x = torch.full((1, 3, 10, 12), 0.5 + 0.001)
+    x[..., 4, 4] = 1.7
+    for name, value in (("gray", 128 / 255), ("clearer", float(x[0, 0, 0, 0]))):
+        prepared = preset(name).prepare(x)
+        assert prepared.shape == (1, 1, 10, 12)
+        assert (prepared[0, 0, 0, 0], prepared[0, 0, 4, 4]) == (value, 1)
+
+
+def test_gray_protocols_refuse_colours() -> None:
+    gray = torch.rand(1, 1, 5, 5).repeat(1, 3, 1, 1)
+    red = gray.clone()
+    red[:, 0, 2, 2] += 1 / 255
+    for name in preset_names():
+        preset(name).check(gray)
+        if preset(name).channels != "gray":
+            preset(name).check(red)
+            continue
+        with pytest.raises(EvaluationError, match=f"protocol {name} compares one channel for all.*--gray"):
+            preset(name).check(red)
+
+
 def test_prepare_leaves_its_argument_alone() -> None:
     x = torch.rand(1, 3, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 2
     before = x.clone()
@@ -71,6 +93,8 @@ def test_the_line_states_every_choice() -> None:
     ):
         assert part in line
     assert "\n" not in line
+    assert "gray, no crop, not rounded" in str(preset("clearer"))
+    assert "SSIM window Gaussian 11x11 sigma 1.5, zero-padded, at every pixel" in str(preset("clearer"))
     assert len({str(preset(name)).partition(": ")[2] for name in preset_names()}) == len(preset_names())
 
 

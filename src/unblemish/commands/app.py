@@ -19,6 +19,7 @@ from unblemish.commands import (
     export,
     group,
     restore,
+    search,
     train,
 )
 from unblemish.errors import UserError
@@ -35,6 +36,7 @@ app.command("examine")(examine.examine)
 app.command("restore")(restore.restore)
 app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
+app.command("search")(search.search)
 app.command("compare")(compare.compare)
 app.command("check-data")(check_data.check_data)
 app.command("evaluate")(evaluate.evaluate)

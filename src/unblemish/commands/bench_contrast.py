@@ -77,6 +77,5 @@ def _batch(recipe: Recipe) -> Batch:
     paths = find_pictures(recipe.data.folder)[: recipe.batch]
     source = PatchSource(paths, patch=recipe.data.patch, scales=(1.0,), memory=0)
     clean = to_batch(source.batch(recipe.batch, np.random.default_rng(recipe.seed)))
-    damage = recipe.degradations
-    degraded = Synthesis(damage.names, damage.clean, damage.shrink)(clean, recipe.seed)
+    degraded = Synthesis.of(recipe.degradations)(clean, recipe.seed)
     return Batch(degraded.contiguous(memory_format=torch.channels_last), clean)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unblemish.commands import options
+from unblemish.commands import options, study_runs
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
     from unblemish.studies.result import StudyResult
-    from unblemish.studies.scores import ScoredSet
-    from unblemish.studies.study import StudyRun
 
 
 def compare(
@@ -65,39 +63,16 @@ def compare(
     planned = plan(loaded, runs, overrides or [])
     # Complains of whatever can be known now, before hours are spent on the first training.
     done = [run for run in planned if finished(run)]
-    sets = scored_sets(score or [], planned, loaded.reference, loaded.protocols, loaded.metrics)
+    reference = next(run.recipe for run in planned if run.arm == loaded.reference)
+    sets = study_runs.scored_sets(score or [], reference, loaded.protocols, loaded.metrics)
     wanted = chosen(planned, arms or [], seeds or [])
     for run in {run.arm: run for run in wanted if run not in done}.values():
         rehearse(run, build_task)
     for run in wanted:
-        _carry_out(run, sets, accelerator)
+        study_runs.train_and_score(run, sets, accelerator)
     result = StudyResult.gather(loaded, planned, sets)
     _write(result, overrides or [], output, table, time.monotonic() - started)
     _draw(result, plot, sheet)
-
-
-def scored_sets(
-    words: Sequence[str], planned: Sequence[StudyRun], reference: str, protocols: Sequence[str], metrics: Sequence[str]
-) -> list[ScoredSet]:
-    """What all arms are scored on: the folders of NAME=FOLDER words, damaged as the reference's recipe says.
-
-    Raises:
-        UserError: A word is of another form, two have one name, or a folder is not what it must be.
-    """
-    from unblemish.evaluation.metrics import create_metric
-    from unblemish.evaluation.protocol import preset
-    from unblemish.evaluation.scoring import why_unscorable
-    from unblemish.studies.scores import scored_set
-
-    damage = next(run.recipe.degradations for run in planned if run.arm == reference)
-    ways = [preset(name) for name in protocols], [create_metric(name) for name in metrics]
-    sets = [scored_set(word, damage, *ways) for word in words]
-    if len({one.name for one in sets}) < len(sets):
-        raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
-    for one in sets:
-        if problem := why_unscorable(one.cases[0], *ways):
-            raise UserError(f"--score {one.name}: none of its pictures can be scored; the first reason: {problem}")
-    return sets
 
 
 def _check_outputs(
@@ -107,13 +82,7 @@ def _check_outputs(
     from unblemish.evaluation.contact_sheets import check_sheet_ending
     from unblemish.evaluation.curves import check_ending
 
-    for path in filter(None, (output, table, plot, sheet)):
-        if path.is_dir():
-            raise UserError(f"{path}: is a folder; give the name of a file")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{path.parent}: cannot be made ({error.strerror}); choose another place") from error
+    study_runs.check_files((output, table, plot, sheet))
     if plot:
         check_ending(plot)
     if sheet:
@@ -122,39 +91,17 @@ def _check_outputs(
             raise UserError(f"{sheet}: there is nothing to show without pictures; add --score NAME=FOLDER")
 
 
-def _carry_out(run: StudyRun, sets: Sequence[ScoredSet], accelerator: str) -> None:
-    """Trains and scores a run; what is done already is not done again."""
-    from unblemish.commands.console import TrainingProgress
-    from unblemish.restoration.methods import build_task
-    from unblemish.studies.runs import carry_out, finished
-    from unblemish.studies.scores import known_scores, score_run
-
-    if not finished(run):
-        _say(f"training {run.folder.name}")
-        command = ["unblemish", *sys.argv[1:]]
-        progress = TrainingProgress("the same command goes on")
-        if not carry_out(run, build_task, accelerator=accelerator, callbacks=[progress], command=command):
-            _say(f"stopped in {run.folder.name}, which is saved; the same command goes on from there")
-            raise typer.Exit(130)
-    for pictures in sets:
-        if not known_scores(run, pictures):
-            _say(f"scoring {run.folder.name} on {pictures.name}")
-            score_run(run, pictures, accelerator)
-
-
 def _write(
     result: StudyResult, overrides: Sequence[str], output: Path | None, table: Path | None, seconds: float
 ) -> None:
     """Prints the tables, and writes them and the whole result where that is wanted."""
     from unblemish.evaluation.provenance import provenance, write_result
-    from unblemish.files import write_atomically
     from unblemish.studies.table import to_markdown
 
     text = to_markdown(result)
     typer.echo(text, nl=False)
     if table:
-        table.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(table, text.encode())
+        study_runs.write_text(table, text)
     if output:
         origin = provenance(["unblemish", *sys.argv[1:]], result.study.seeds, seconds)
         write_result(output, {"provenance": origin, "overrides": list(overrides), **result.to_dict()})
@@ -170,7 +117,3 @@ def _draw(result: StudyResult, plot: Path | None, sheet: Path | None) -> None:
         save_sheet(study_sheet(result), sheet)
     if plot:
         save_curves(result.curves(), result.study.reference, plot, result.study.purpose)
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -20,17 +22,36 @@ from rich.progress import (
 from unblemish.training.callbacks import Callback, FitResult
 
 
-def progress_bar() -> Progress:
-    """A bar with count, time passed and time left, on standard error; invisible where that is no terminal."""
-    console = Console(stderr=True)
-    return Progress(
+class _Bar(Progress):
+    """A bar below what `above` gives whenever it is drawn."""
+
+    def __init__(
+        self, *columns: ProgressColumn, console: Console, above: Callable[[], Iterable[RenderableType]]
+    ) -> None:
+        self._above = above  # first, as the parent's constructor draws
+        super().__init__(*columns, console=console, disable=not console.is_terminal)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What is above, and the bar."""
+        yield from self._above()
+        yield from super().get_renderables()
+
+
+def progress_bar(console: Console | None = None, above: Callable[[], Iterable[RenderableType]] = tuple) -> Progress:
+    """A bar with count, time passed and time left, on standard error; invisible where that is no terminal.
+
+    Args:
+        console: Where to instead.
+        above: Gives what stands above the bar; asked whenever it is drawn.
+    """
+    return _Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
+        console=console or Console(stderr=True),
+        above=above,
     )
 
 
@@ -39,11 +60,12 @@ class TrainingProgress(Callback):
 
     Args:
         advice: How a stopped training goes on.
+        progress: The bar; None makes one.
     """
 
-    def __init__(self, advice: str = "add --resume to go on") -> None:
+    def __init__(self, advice: str = "add --resume to go on", progress: Progress | None = None) -> None:
         self._advice = advice
-        self._progress = progress_bar()
+        self._progress = progress or progress_bar()
         self._bar = self._progress.add_task("train", total=None)
         self._first, self._steps, self._began = 0, 0, 0.0
 

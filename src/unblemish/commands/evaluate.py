@@ -6,16 +6,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from unblemish.commands import options
+from unblemish.commands import evaluate_options, options
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
     from unblemish.evaluation.cases import CaseSet
     from unblemish.evaluation.metrics import Metric
+    from unblemish.evaluation.preparation import Preparation
     from unblemish.evaluation.protocol import Protocol
     from unblemish.evaluation.score_table import ScoreTable
     from unblemish.evaluation.scoring import Method
@@ -34,49 +35,38 @@ _TABLES = (".json", ".csv", ".md")
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Clean pictures; or pairs in subfolders such as hazy and clear.")],
-    degradations: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with",
-            metavar="NAME[:PARAMETER=VALUE,...]",
-            help="Damage, such as gaussian_noise:sigma=25; 'clean' for none, 'grids' for the eleven of GRIDS.",
-        ),
-    ] = None,
-    sampled: Annotated[
-        bool, typer.Option("--sampled", help="Draw the parameters of damage that is named without any.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Of the damage.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many pictures.")] = None,
-    networks: Annotated[
-        list[str] | None,
-        typer.Option("--network", help="Networks of the bundle; 'auto', the default, lets an examination choose."),
-    ] = None,
+    folder: evaluate_options.Folder,
+    degradations: evaluate_options.Degradations = None,
+    sampled: evaluate_options.Sampled = False,
+    seed: evaluate_options.Seed = 0,
+    limit: evaluate_options.Limit = None,
+    gray: evaluate_options.Gray = False,
+    multiple: evaluate_options.Multiple = None,
+    patches: evaluate_options.Patches = None,
+    rounding: evaluate_options.Rounding = "nearest",
+    networks: evaluate_options.Networks = None,
     bundle: options.BundleFolder = None,
-    classical: Annotated[
-        list[str] | None, typer.Option(help="Classical tools to compare with, such as median; 'all' for all.")
-    ] = None,
-    protocols: Annotated[list[str] | None, typer.Option("--protocol", help="rgb, y, y_crop4, lira.")] = None,
-    metrics: Annotated[list[str] | None, typer.Option("--metric", help="psnr, ssim, lpips, ...")] = None,
-    alexnet: Annotated[Path | None, typer.Option(help="AlexNet weights for lpips.")] = None,
-    outputs: Annotated[
-        list[Path] | None, typer.Option("--output", "-o", help="Also write .json, .csv or .md; may be repeated.")
-    ] = None,
-    sheet: Annotated[
-        Path | None, typer.Option("--contact-sheet", help="Also write one sample of each damage as a picture.")
-    ] = None,
+    self_ensemble: evaluate_options.SelfEnsemble = False,
+    classical: evaluate_options.Classical = None,
+    protocols: evaluate_options.Protocols = None,
+    metrics: evaluate_options.Metrics = None,
+    alexnet: evaluate_options.AlexNet = None,
+    outputs: evaluate_options.Outputs = None,
+    sheet: evaluate_options.Sheet = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
 ) -> None:
     """Score networks on a folder and print a table with its protocol; exit status 1 if pictures failed."""
     from unblemish.evaluation.metrics import create_metric
+    from unblemish.evaluation.preparation import Preparation
     from unblemish.evaluation.protocol import preset
     from unblemish.evaluation.tables import to_markdown
     from unblemish.restoration.restorer import Restorer
 
     _check_endings(outputs or [], sheet)
     started = time.monotonic()
-    sets = case_sets(folder, degradations or [], sampled=sampled, seed=seed, limit=limit)
+    preparation = Preparation(gray=gray, multiple=multiple, patch=patches, rounding=rounding)
+    sets = case_sets(folder, degradations or [], sampled=sampled, seed=seed, limit=limit, preparation=preparation)
     scales = [preset(name) for name in dict.fromkeys(protocols or ["rgb"])]
     measures = [create_metric(name, alexnet) for name in dict.fromkeys(metrics or ["psnr", "ssim"])]
     tools = classical_methods(classical or [])
@@ -84,7 +74,7 @@ def evaluate(
         Restorer(bundle, network=None if name == AUTO else name, device=device, precision=precision)
         for name in dict.fromkeys(networks or [AUTO])
     ]
-    methods = [*(as_method(restorer) for restorer in restorers), *tools]
+    methods = [*(as_method(restorer, self_ensemble) for restorer in restorers), *tools]
     table = _scored(methods, sets, scales, measures)
     typer.echo(to_markdown(table), nl=False)
     for path in outputs or []:
@@ -96,7 +86,13 @@ def evaluate(
 
 
 def case_sets(
-    folder: Path, degradations: Sequence[str], *, sampled: bool, seed: int, limit: int | None
+    folder: Path,
+    degradations: Sequence[str],
+    *,
+    sampled: bool,
+    seed: int,
+    limit: int | None,
+    preparation: Preparation | None = None,
 ) -> list[CaseSet]:
     """What is scored: pairs where no damage is named, else the folder's pictures with each damage, once.
 
@@ -106,24 +102,31 @@ def case_sets(
     from unblemish.degradations.catalogue import GRIDS_ELEVEN
     from unblemish.degradations.parsing import parse
     from unblemish.evaluation.cases import CLEAN, DegradedFolder, PairedFolder
+    from unblemish.evaluation.preparation import AS_THEY_ARE
 
+    preparation = preparation or AS_THEY_ARE
     if not degradations:
-        return [PairedFolder.below(folder, limit=limit)]
+        return [PairedFolder.below(folder, limit=limit, preparation=preparation)]
     words = [word for text in degradations for word in (GRIDS_ELEVEN if text == ELEVEN else (text,))]
     sets: dict[str, CaseSet] = {}
     for word in words:
         degradation, values = (None, {}) if word == CLEAN else parse(word)
         drawn = sampled and not values and degradation is not None
-        cases = DegradedFolder(folder, degradation, values=values, sampled=drawn, seed=seed, limit=limit)
+        cases = DegradedFolder(
+            folder, degradation, values=values, sampled=drawn, seed=seed, limit=limit, preparation=preparation
+        )
         sets.setdefault(cases.name, cases)
     return list(sets.values())
 
 
-def as_method(restorer: Restorer) -> Method:
-    """A network as a method, along the path that pictures take."""
+def as_method(restorer: Restorer, ensemble: bool = False) -> Method:
+    """A network as a method, along the path that pictures take, averaged over eight orientations if asked to."""
     from unblemish.evaluation.scoring import Method
+    from unblemish.evaluation.self_ensemble import self_ensemble
 
     precision = str(restorer.treatment.engine.dtype).removeprefix("torch.")
+    if ensemble:
+        return Method(f"{restorer.name} x8", self_ensemble(restorer.restore_tensor), precision=precision)
     return Method(restorer.name, restorer.restore_tensor, precision=precision)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unblemish.degradations.base import Degradation
+import torch
+
+from unblemish.degradations.base import Degradation, Parameters
 from unblemish.degradations.blends import Chain
 from unblemish.degradations.catalogue import create
 from unblemish.degradations.errors import DegradationError
@@ -41,6 +43,18 @@ def parse(text: str) -> tuple[Degradation, dict[str, float]]:
         except ValueError as error:
             raise DegradationError(f"{name}: {key}={error}") from None
     return degradation, values
+
+
+def draw(degradation: Degradation, values: dict[str, float], batch: int, generator: torch.Generator) -> Parameters:
+    """Parameters for `batch` pictures: those given, with defaults for the rest; drawn if none is given.
+
+    Args:
+        degradation: As `parse` returned it.
+        values: As `parse` returned them.
+        batch: Number of pictures.
+        generator: On the CPU.
+    """
+    return degradation.fixed(batch, **values) if values else degradation.sample(batch, generator)
 
 
 def parse_chain(texts: Sequence[str]) -> tuple[Chain, dict[str, float]]:

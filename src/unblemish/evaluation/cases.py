@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ import torch
 from torch import Tensor
 
 from unblemish.degradations.base import Degradation
-from unblemish.degradations.quantisation import quantise_8bit
+from unblemish.degradations.quantisation import rounded
 from unblemish.degradations.seeding import picture_generator
 from unblemish.errors import UserError
 from unblemish.evaluation.errors import EvaluationError
+from unblemish.evaluation.preparation import AS_THEY_ARE, Preparation
+from unblemish.pictures.colour import gray_rgb
 from unblemish.pictures.folders import find_pictures
-from unblemish.pictures.picture import to_float
+from unblemish.pictures.picture import from_float, to_float
 from unblemish.pictures.reading import read
 
 CLEAN = "clean"
@@ -43,7 +46,7 @@ class Case:
     """One picture to restore.
 
     Attributes:
-        name: Path below the folder, with forward slashes.
+        name: Path below the folder, with forward slashes; for a patch also where it begins, as in "a.png at 64,0".
         damaged: `(1, 3, H, W)` float32, [0, 1].
         clean: The same shape, or larger for networks that enlarge.
     """
@@ -68,8 +71,8 @@ class CaseSet(ABC):
         name: Unique within a table.
         title: What tables call it.
         kind: Name of the degradation, which decides which classical tools apply; CLEAN for none.
-        source: The folder, by its last two names.
-        damage: How the damage was made, in words.
+        source: The folder, by its last two names, and the patches it is cut into.
+        damage: How the damage was made, in words, and what else was done to the pictures.
     """
 
     name: str
@@ -80,7 +83,7 @@ class CaseSet(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of pictures, the unusable ones included."""
+        """Number of pictures (or patches), the unusable ones included."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Case | Unusable]:
@@ -88,7 +91,7 @@ class CaseSet(ABC):
 
 
 class DegradedFolder(CaseSet):
-    """Clean pictures, each damaged by a degradation or a blend, and rounded to 8 bit as a file would be.
+    """Clean pictures, each damaged by a degradation or a blend, and rounded to 8 bit as a file would be by default.
 
     Args:
         folder: Clean pictures, searched recursively.
@@ -97,6 +100,7 @@ class DegradedFolder(CaseSet):
         sampled: Draw the parameters of each picture from the published ranges.
         seed: Of the parameters and the noise.
         limit: Score only the first so many pictures in the order of their names.
+        preparation: What else is done to the pictures.
 
     Raises:
         PictureError: There is no such folder, or no picture in it.
@@ -112,11 +116,13 @@ class DegradedFolder(CaseSet):
         sampled: bool = False,
         seed: int = 0,
         limit: int | None = None,
+        preparation: Preparation = AS_THEY_ARE,
     ) -> None:
         values = dict(values or {})
         if sampled and values:
             raise ValueError("parameters are either drawn or given, not both")
-        self.source = folder_label(folder)
+        self.source = folder_label(folder) + preparation.pieces
+        self._preparation = preparation
         self._folder, self._degradation, self._values, self._sampled, self._seed = (
             folder,
             degradation,
@@ -129,17 +135,27 @@ class DegradedFolder(CaseSet):
         self.kind = CLEAN if degradation is None else degradation.name
         self.name = f"{self.kind}:{given}" if given else self.kind
         self.title = "Clean" if degradation is None else degradation.title + (f" ({given})" if given else "")
-        self.damage = self._describe()
+        self.damage = preparation.describe(self._describe(), rounds=degradation is not None)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return self._length
 
     def __iter__(self) -> Iterator[Case | Unusable]:
-        return attempted((path.relative_to(self._folder).as_posix() for path in self._paths), self._case)
+        return self._cases(self._damaged)
 
-    def _case(self, name: str) -> Case:
-        clean = load_rgb(self._folder / name)
-        return Case(name, self._damaged(name, clean), clean)
+    @cached_property
+    def _length(self) -> int:
+        if self._preparation.patch is None:
+            return len(self._paths)
+        return sum(1 for _ in self._cases(lambda name, clean: clean))
+
+    def _cases(self, damaged: Callable[[str, Tensor], Tensor]) -> Iterator[Case | Unusable]:
+        def make(name: str) -> Case:
+            clean = load_rgb(self._folder / name, gray=self._preparation.gray)
+            return Case(name, damaged(name, clean), clean)
+
+        names = (path.relative_to(self._folder).as_posix() for path in self._paths)
+        return cut(attempted(names, make), self._preparation)
 
     def _damaged(self, name: str, clean: Tensor) -> Tensor:
         if self._degradation is None:
@@ -147,7 +163,7 @@ class DegradedFolder(CaseSet):
         generator = picture_generator(self._seed, self.kind, name)
         draw = self._degradation
         parameters = draw.sample(1, generator) if self._sampled else draw.fixed(1, **self._values)
-        return quantise_8bit(self._degradation.apply(clean, parameters, generator))
+        return rounded(self._degradation.apply(clean, parameters, generator), self._preparation.rounding)
 
     def _describe(self) -> str:
         if self._degradation is None:
@@ -170,16 +186,28 @@ class PairedFolder(CaseSet):
         clean: Folder of the originals.
         name: Name and kind of the damage, such as "haze".
         limit: Score only the first so many pictures in the order of their names.
+        preparation: What is done to both pictures of a pair, which are never rounded.
 
     Raises:
-        EvaluationError: A folder is missing or empty, or no two names agree.
+        EvaluationError: A folder is missing or empty, no two names agree, or another rounding is asked for.
     """
 
-    def __init__(self, damaged: Path, clean: Path, *, name: str = "pairs", limit: int | None = None) -> None:
+    def __init__(
+        self,
+        damaged: Path,
+        clean: Path,
+        *,
+        name: str = "pairs",
+        limit: int | None = None,
+        preparation: Preparation = AS_THEY_ARE,
+    ) -> None:
+        if preparation.rounding != AS_THEY_ARE.rounding:
+            raise EvaluationError("pairs are scored as their files hold them; leave the rounding out, or name a damage")
         self.name = self.kind = name
         self.title = name.replace("_", " ").capitalize()
-        self.source = folder_label(damaged.parent if damaged.parent == clean.parent else damaged)
-        self.damage = "as found in the files"
+        self.source = folder_label(damaged.parent if damaged.parent == clean.parent else damaged) + preparation.pieces
+        self.damage = preparation.describe("as found in the files", rounds=False)
+        self._preparation = preparation
         self._damaged = _by_stem(damaged)
         self._clean = _by_stem(clean)
         if not self._damaged.keys() & self._clean.keys():
@@ -187,7 +215,14 @@ class PairedFolder(CaseSet):
         self._stems = sorted(self._damaged)[:limit]
 
     @classmethod
-    def below(cls, folder: Path, *, name: str = "pairs", limit: int | None = None) -> PairedFolder:
+    def below(
+        cls,
+        folder: Path,
+        *,
+        name: str = "pairs",
+        limit: int | None = None,
+        preparation: Preparation = AS_THEY_ARE,
+    ) -> PairedFolder:
         """The pairs in two subfolders with well-known names, such as hazy and clear.
 
         Raises:
@@ -195,20 +230,25 @@ class PairedFolder(CaseSet):
         """
         for damaged, clean in PAIR_FOLDERS:
             if (folder / damaged).is_dir() and (folder / clean).is_dir():
-                return cls(folder / damaged, folder / clean, name=name, limit=limit)
+                return cls(folder / damaged, folder / clean, name=name, limit=limit, preparation=preparation)
         known = "; ".join(" and ".join(pair) for pair in PAIR_FOLDERS)
         raise EvaluationError(f"{folder}: holds no pair of subfolders; name them {known}")
 
     def __len__(self) -> int:
-        return len(self._stems)
+        return self._length
 
     def __iter__(self) -> Iterator[Case | Unusable]:
-        return attempted(self._stems, self._case)
+        return cut(attempted(self._stems, self._case), self._preparation)
+
+    @cached_property
+    def _length(self) -> int:
+        return len(self._stems) if self._preparation.patch is None else sum(1 for _ in self)
 
     def _case(self, stem: str) -> Case:
         if stem not in self._clean:
             raise EvaluationError(f"{self._damaged[stem]}: has no clean original of the same name; add it")
-        damaged, clean = load_rgb(self._damaged[stem]), load_rgb(self._clean[stem])
+        gray = self._preparation.gray
+        damaged, clean = load_rgb(self._damaged[stem], gray=gray), load_rgb(self._clean[stem], gray=gray)
         if damaged.shape != clean.shape:
             sizes = " and ".join(f"{x.shape[3]} x {x.shape[2]}" for x in (damaged, clean))
             raise EvaluationError(f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them")
@@ -224,14 +264,35 @@ def attempted(names: Iterable[str], make: Callable[[str], Case]) -> Iterator[Cas
             yield Unusable(name, str(error))
 
 
-def load_rgb(path: Path) -> Tensor:
+def cut(cases: Iterable[Case | Unusable], preparation: Preparation) -> Iterator[Case | Unusable]:
+    """Each case, its two pictures of one size, as the parts that the preparation keeps; or why it keeps none."""
+    for case in cases:
+        if isinstance(case, Unusable):
+            yield case
+            continue
+        try:
+            windows = preparation.windows(*case.clean.shape[-2:])
+        except EvaluationError as error:
+            yield Unusable(case.name, str(error))
+            continue
+        for suffix, rows, columns in windows:
+            yield Case(case.name + suffix, case.damaged[..., rows, columns], case.clean[..., rows, columns])
+
+
+def load_rgb(path: Path, gray: bool = False) -> Tensor:
     """A picture as `(1, 3, H, W)` float32 in [0, 1]; gray is repeated, alpha and colour profile are ignored.
+
+    Args:
+        path: The file.
+        gray: Whether colours are turned to gray, at 8 bits.
 
     Raises:
         PictureError: The file is broken or no picture.
     """
     pixels = to_float(read(path).pixels).clip(0.0, 1.0)  # (H, W, C)
     rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    if gray:
+        rgb = to_float(gray_rgb(from_float(rgb, np.dtype(np.uint8)).astype(np.uint8, copy=False)))
     return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]  # (1, 3, H, W)
 
 

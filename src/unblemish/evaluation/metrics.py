@@ -38,25 +38,32 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
     return -10.0 * torch.log10(squared)
 
 
-def ssim(x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "gaussian") -> Tensor:
+def ssim(
+    x: Tensor,
+    y: Tensor,
+    window: Literal["gaussian", "uniform"] = "gaussian",
+    border: Literal["inside", "zero"] = "inside",
+) -> Tensor:
     """Structural similarity (Wang, Bovik, Sheikh and Simoncelli, 2004) for a data range of 1.
 
-    Computed for each channel where the whole window lies within the picture, then averaged.
+    Computed for each channel, then averaged.
 
     Args:
         x: `(B, C, H, W)`, floating point.
         y: The same shape.
         window: "gaussian" for 11 x 11 with sigma 1.5, as in the paper; "uniform" for 7 x 7 with sample
             covariances, the default of scikit-image.
+        border: "inside" for the places where the whole window lies within the picture, as in the paper; "zero" for
+            every pixel, with zeros around the picture, as pytorch-ssim does.
 
     Returns:
         `(B,)` float64, at most 1.
 
     Raises:
-        EvaluationError: The pictures are smaller than the window.
+        EvaluationError: The border is "inside" and the pictures are smaller than the window.
     """
     size = 11 if window == "gaussian" else 7
-    if min(x.shape[-2:]) < size:
+    if border == "inside" and min(x.shape[-2:]) < size:
         raise EvaluationError(
             f"SSIM needs pictures of at least {size} x {size} pixels after cropping; leave this one out"
         )
@@ -64,11 +71,12 @@ def ssim(x: Tensor, y: Tensor, window: Literal["gaussian", "uniform"] = "gaussia
     weights = torch.exp(-offsets.square() / (2 * 1.5**2)) if window == "gaussian" else torch.ones_like(offsets)
     weights /= weights.sum()
     bias = 1.0 if window == "gaussian" else size**2 / (size**2 - 1)
+    around = size // 2 if border == "zero" else 0
 
     def local_mean(values: Tensor) -> Tensor:
         planes = values.reshape(-1, 1, *values.shape[-2:])  # (B * C, 1, H, W)
-        rows = F.conv2d(planes, weights.reshape(1, 1, -1, 1))  # (B * C, 1, h, W)
-        return F.conv2d(rows, weights.reshape(1, 1, 1, -1))  # (B * C, 1, h, w)
+        rows = F.conv2d(planes, weights.reshape(1, 1, -1, 1), padding=(around, 0))  # (B * C, 1, h, W)
+        return F.conv2d(rows, weights.reshape(1, 1, 1, -1), padding=(0, around))  # (B * C, 1, h, w)
 
     x, y = x.double(), y.double()
     mean_x, mean_y = local_mean(x), local_mean(y)
@@ -88,7 +96,7 @@ class Metric:
         title: Heading in tables.
         decimals: Digits printed after the point.
         higher_is_better: Whether a gain is a rise.
-        rgb_only: Whether it is left out under protocols that compare luma.
+        rgb_only: Whether it is left out under protocols that compare one channel.
         compute: `(x, y, protocol)` to `(B,)`, where x and y are as `Protocol.prepare` returned them.
     """
 
@@ -119,7 +127,7 @@ def create_metric(name: str, alexnet: Path | None = None) -> Metric:
         case "psnr":
             return Metric(name, "PSNR", 2, True, False, lambda x, y, p: psnr(x, y).clamp(max=p.psnr_ceiling))
         case "ssim":
-            return Metric(name, "SSIM", 4, True, False, lambda x, y, p: ssim(x, y, p.ssim_window))
+            return Metric(name, "SSIM", 4, True, False, lambda x, y, p: ssim(x, y, p.ssim_window, p.ssim_border))
         case "lpips":
             distance = load_lpips(alexnet)
             return Metric(name, "LPIPS (AlexNet)", 4, False, True, lambda x, y, _: distance(x, y))

@@ -22,11 +22,14 @@ class Protocol:
 
     Attributes:
         name: Key of the preset, or a name of its own.
-        channels: "rgb" for all three at once, "y" for the luma of BT.601 in studio range, not rounded.
+        channels: "rgb" for all three at once, "y" for the luma of BT.601 in studio range, not rounded, "gray" for
+            the first one of gray pictures, whose channels are equal.
         crop: Pixels left out at each border.
         rounded: Whether pictures are rounded to 8 bit, as a file would be.
         clamped: Whether values are limited to [0, 1].
         ssim_window: "gaussian" for 11 x 11 with sigma 1.5; "uniform" for 7 x 7 with sample covariances.
+        ssim_border: "inside" for windows that lie within the picture; "zero" for a window at every pixel, zeros around
+            the picture.
         psnr_ceiling: Decibels that identical pictures, and any better than that, count as.
         set_name: The pictures, such as "bsds500/val (100)"; empty until the scoring knows.
         data_range: The value of white.
@@ -35,7 +38,7 @@ class Protocol:
     """
 
     name: str
-    channels: Literal["rgb", "y"] = "rgb"
+    channels: Literal["rgb", "y", "gray"] = "rgb"
     crop: int = 0
     rounded: bool = True
     clamped: bool = True
@@ -45,6 +48,7 @@ class Protocol:
     data_range: float = 1.0
     dtype: str = "float64"
     averaging: str = "mean over pictures of per-picture scores"
+    ssim_border: Literal["inside", "zero"] = "inside"
 
     def __post_init__(self) -> None:
         if self.crop < 0:
@@ -59,7 +63,7 @@ class Protocol:
             pictures: `(B, 3, H, W)`, floating point, white at 1.
 
         Returns:
-            `(B, C, H - 2 * crop, W - 2 * crop)` float64, C = 3 for "rgb" and 1 for "y".
+            `(B, C, H - 2 * crop, W - 2 * crop)` float64, C = 3 for "rgb", else 1.
 
         Raises:
             EvaluationError: The crop leaves nothing of the pictures.
@@ -76,7 +80,24 @@ class Protocol:
         if self.rounded:
             values = quantise_8bit(values)
         values = values[..., self.crop : height - self.crop, self.crop : width - self.crop]
+        if self.channels == "gray":
+            return values[:, :1]
         return luma(values) if self.channels == "y" else values
+
+    def check(self, picture: Tensor) -> None:
+        """Refuses a coloured picture where one channel is to stand for all three.
+
+        Args:
+            picture: `(1, 3, H, W)`, clean or damaged, white at 1.
+
+        Raises:
+            EvaluationError: The protocol compares gray, and the channels differ by more than half a level of 8 bits.
+        """
+        if self.channels == "gray" and float((picture - picture[:, :1]).abs().max()) > 0.5 / 255:
+            raise EvaluationError(
+                f"its colours differ, but protocol {self.name} compares one channel for all; turn pictures to gray "
+                "(--gray) and damage the colours alike (gray_gaussian_noise), or choose another protocol"
+            )
 
     def on(self, set_name: str) -> Protocol:
         """The same protocol on a named set of pictures."""
@@ -85,14 +106,15 @@ class Protocol:
     def __str__(self) -> str:
         """One line that states every choice."""
         window = {"gaussian": "Gaussian 11x11 sigma 1.5", "uniform": "uniform 7x7, sample covariance"}
+        border = {"inside": "", "zero": ", zero-padded, at every pixel"}
         parts = [
-            {"rgb": "RGB", "y": "Y of BT.601 (studio range, not rounded)"}[self.channels],
+            {"rgb": "RGB", "y": "Y of BT.601 (studio range, not rounded)", "gray": "gray"}[self.channels],
             f"border of {self.crop} px cropped" if self.crop else "no crop",
             "rounded to 8 bit" if self.rounded else "not rounded",
             "clamped to [0, 1]" if self.clamped else "not clamped",
             f"data range {self.data_range:g}",
             self.dtype,
-            f"SSIM window {window[self.ssim_window]}",
+            f"SSIM window {window[self.ssim_window]}{border[self.ssim_border]}",
             f"PSNR at most {self.psnr_ceiling:g} dB",
             self.averaging,
         ]
@@ -118,6 +140,8 @@ _PRESETS: dict[str, Protocol] = {
     "y": Protocol("y", channels="y"),
     "y_crop4": Protocol("y_crop4", channels="y", crop=4),
     "lira": Protocol("lira", rounded=False, ssim_window="uniform"),
+    "gray": Protocol("gray", channels="gray"),
+    "clearer": Protocol("clearer", channels="gray", rounded=False, ssim_border="zero"),
 }
 
 
@@ -131,7 +155,8 @@ def preset(name: str) -> Protocol:
 
     "rgb" is what GRIDS and most all-in-one papers report, "y" what deraining and denoising of luma do,
     "y_crop4" what super-resolution by 4 does, and "lira" what the code that LIRA compares with computes (its
-    floor of 1e-10 on the squared error is the ceiling of 100 dB).
+    floor of 1e-10 on the squared error is the ceiling of 100 dB). "gray" is "rgb" for gray pictures, and "clearer" what
+    the released code of CLEARER (Gou et al., NeurIPS 2020) computes on them.
 
     Raises:
         EvaluationError: The name is not known.

@@ -129,6 +129,9 @@ class _Bench:
     def measure_input(self, cases: CaseSet, case: Case) -> bool:
         """Scores the damaged picture; whether that was possible."""
         try:
+            for protocol in self._protocols:
+                protocol.check(case.clean)
+                protocol.check(case.damaged)
             self._record(cases, INPUT, case, of_full_size(case))
         except EvaluationError as error:
             self.fail(cases, INPUT, case.name, str(error))

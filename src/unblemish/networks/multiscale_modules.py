@@ -11,8 +11,10 @@ upsampling; released networks, whose parameter counts are the published ones, co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Final
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -116,7 +118,7 @@ class Fusion(nn.Module):
         for paths in self.paths:
             assert isinstance(paths, nn.ModuleList)
             parts = [path(x) for path, x in zip(paths, branches, strict=True)]
-            fused.append(F.relu(sum(parts[1:], parts[0])))
+            fused.append(F.relu(reduce(torch.add, parts)))
         return fused
 
 

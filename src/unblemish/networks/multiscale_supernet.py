@@ -32,6 +32,7 @@ class MixedColumn(nn.Module):
 
     def __init__(self, widths: Sequence[int], in_place: bool) -> None:
         super().__init__()
+        self.widths = tuple(widths)
         self.parallel = Parallel(widths)
         self.fusion = Fusion(widths)
         self.logits = nn.Parameter(_SPREAD * torch.randn(2))
@@ -61,9 +62,7 @@ class MultiScaleSupernet(MultiScaleNetwork):
         ValueError: `columns` is not of that form.
     """
 
-    def __init__(
-        self, columns: str, *, in_place: bool, width: int, gray: bool, residual: bool, fold: int
-    ) -> None:
+    def __init__(self, columns: str, *, in_place: bool, width: int, gray: bool, residual: bool, fold: int) -> None:
         counts = columns.split(SEPARATOR)
         if not all(count.isdecimal() and int(count) for count in counts):
             raise ValueError(f"columns={columns!r} is not allowed; give the columns of each cell, such as 4/4/4")
@@ -105,11 +104,11 @@ class MultiScaleSupernet(MultiScaleNetwork):
         Raises:
             ValueError: It is not of the space.
         """
-        chosen = architecture or self.architecture()
+        chosen = self.architecture() if architecture is None else architecture
         letters = parse_architecture(chosen)
         if [len(cell) for cell in letters] != [len(cast(nn.ModuleList, cell)) for cell in self.cells]:
             raise ValueError(f"architecture={chosen!r} is not of the supernet's space, such as {self.architecture()}")
-        derived = MultiScale(chosen, **self._shape)
+        derived = MultiScale(chosen, **self._shape).to(self.last.weight)
         weights = self.state_dict()
         taken = {}
         for key in derived.state_dict():
@@ -121,7 +120,7 @@ class MultiScaleSupernet(MultiScaleNetwork):
             else:
                 taken[key] = weights[key]
         derived.load_state_dict(taken)
-        return derived.to(self.last.weight.device).train(self.training)
+        return derived.train(self.training)
 
 
 def multiscale_supernet(
@@ -133,5 +132,5 @@ def multiscale_supernet(
     fold: int = 1,
     in_place: bool = False,
 ) -> MultiScaleSupernet:
-    """The published space of 4,096 architectures: three cells of four columns; X parameters."""
+    """The published space of 4,096 architectures: three cells of four columns; 12,558,552 parameters."""
     return MultiScaleSupernet(columns, in_place=in_place, width=width, gray=gray, residual=residual, fold=fold)

@@ -21,7 +21,12 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
     Raises:
         UserError: The network, its weights or what a method needs cannot be had.
     """
-    task: Task = plain_task(recipe, use_start=use_start)
+    plain = plain_task(recipe, use_start=use_start)
+    if recipe.search:
+        from unblemish.architecture_search.building import search_task
+
+        return search_task(recipe, plain)
+    task: Task = plain
     if recipe.contrast:
         from unblemish.contrast.catalogue import create as create_contrast
         from unblemish.contrast.task import ContrastTask

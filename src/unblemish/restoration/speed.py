@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unblemish.evaluation.timing import interleaved, matrix_product, multiply_adds_per_pixel
 from unblemish.networks.base import Network
 from unblemish.pictures.picture import Picture, from_float, to_float
 from unblemish.pictures.tiles import TileTooLargeError
@@ -19,7 +20,6 @@ from unblemish.restoration.engines import create_engine
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.export import ExportError
 from unblemish.restoration.mosaic import Mosaic
-from unblemish.restoration.timing import interleaved, matrix_product, multiply_adds_per_pixel
 from unblemish.restoration.treatment import Treatment
 
 Floats = NDArray[np.float32]

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unblemish.evaluation.timing import interleaved
 from unblemish.pictures.picture import Picture, Pixels, from_float, to_float
 from unblemish.pictures.tiles import plan_tiles, run_tiles
 from unblemish.restoration.engines import Engine, create_engine
-from unblemish.restoration.timing import interleaved
 from unblemish.restoration.treatment import Treatment
 
 Floats = NDArray[np.float32]

@@ -46,21 +46,30 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 
 def validation_curve(journal: Path) -> list[tuple[int, float]]:
-    """Steps and mean gains in dB of the validations that a journal tells of.
+    """Steps and mean gains in dB of the validations that a journal tells of, see `standing`.
+
+    Raises:
+        OSError: The journal cannot be read.
+    """
+    return [(entry["step"], entry["gain"]) for entry in standing(journal, "validation")]
+
+
+def standing(journal: Path, event: str) -> list[dict[str, Any]]:
+    """The lines of an event that a journal tells of, by step.
 
     Lines that a resumption made void are left out, see `callbacks.Journal`, and those that a kill tore.
 
     Raises:
         OSError: The journal cannot be read.
     """
-    curve: dict[int, float] = {}
+    found: dict[int, dict[str, Any]] = {}
     for line in journal.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if entry["event"] == "start":
-            curve = {step: gain for step, gain in curve.items() if step <= entry["step"]}
-        elif entry["event"] == "validation":
-            curve[entry["step"]] = entry["gain"]
-    return sorted(curve.items())
+            found = {step: one for step, one in found.items() if step <= entry["step"]}
+        elif entry["event"] == event:
+            found[entry["step"]] = entry
+    return [found[step] for step in sorted(found)]

@@ -26,16 +26,17 @@ from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST, save_described
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import DESCRIPTION, train
+from unblemish.training.search_part import FOLLOWING
 from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch, TaskBuilder
 
 RECORD = "run.json"
 """In a run's folder: recipe and files from the start; steps, seconds, facts and curve once it is finished."""
 
-IRRELEVANT = ("purpose", "save_every", "data.memory")
+IRRELEVANT = ("purpose", "save_every", "data.memory", *FOLLOWING)
 """Keys of a recipe that change neither the weights nor the curve."""
 
-FOLDERS = ("data.folder", "validation.folder")
+FOLDERS = ("data.folder", "validation.folder", "search.folder")
 FILES = ("network.start", "contrast.pretrained", "contrast.embedding_weights")
 """Keys of a recipe whose pictures and weights count, wherever they are."""
 
@@ -95,10 +96,9 @@ def rehearse(run: StudyRun, build: TaskBuilder) -> None:
     """
     recipe = run.recipe
     try:
-        for folder in (recipe.data.folder, recipe.validation.folder):
-            if folder:
-                find_pictures(folder)
-        damage = Synthesis(recipe.degradations.names, recipe.degradations.clean, recipe.degradations.shrink)
+        for folder in _folders(recipe).values():
+            find_pictures(folder)
+        damage = Synthesis.of(recipe.degradations)
         task = build(recipe)
         clean = torch.rand(1, 3, recipe.data.patch, recipe.data.patch)
         with torch.no_grad():
@@ -122,7 +122,7 @@ def finished(run: StudyRun) -> dict[str, Any] | None:
     if changed := _changed(record, run.recipe):
         raise TrainingError(
             f"{run.folder}: was trained with another recipe ({', '.join(changed)} differ); give the same one, "
-            "or another folder with --runs"
+            "or choose another folder"
         )
     return record if "seconds" in record else None
 
@@ -154,8 +154,7 @@ def _files(recipe: Recipe) -> dict[str, str]:
     What is not there cannot be compared: finished runs may be gathered where their photographs are not.
     """
     named = recipe.flat()
-    folders = {key: Path(str(named[key])) for key in FOLDERS if named.get(key)}
-    found = {key: folder_digest(folder) for key, folder in folders.items() if folder.is_dir()}
+    found = {key: folder_digest(folder) for key, folder in _folders(recipe).items() if folder.is_dir()}
     files = {key: [Path(str(named[key]))] for key in FILES if named.get(key)}
     if isinstance(recipe.contrast, CcrPart):
         files[NEGATIVES] = [negative.weights for negative in recipe.contrast.negatives]
@@ -163,6 +162,12 @@ def _files(recipe: Recipe) -> dict[str, str]:
         if all(path.is_file() for path in paths):
             found[key] = "-".join(file_digest(path) for path in paths)
     return found
+
+
+def _folders(recipe: Recipe) -> dict[str, Path]:
+    """The folders of pictures that a recipe names, by key."""
+    named = recipe.flat()
+    return {key: Path(str(named[key])) for key in FOLDERS if named.get(key)}
 
 
 def _outcome(run: StudyRun) -> dict[str, Any]:

@@ -14,9 +14,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from unblemish.degradations.catalogue import create as create_degradation
+from unblemish.degradations.parsing import parse
 from unblemish.evaluation.cases import PAIR_FOLDERS, CaseSet, DegradedFolder, PairedFolder
 from unblemish.evaluation.metrics import Metric
+from unblemish.evaluation.preparation import Preparation
 from unblemish.evaluation.protocol import Protocol
 from unblemish.evaluation.provenance import write_result
 from unblemish.evaluation.score_table import INPUT, ScoreTable
@@ -67,11 +68,17 @@ class ScoredSet:
         return f"{self.name}/{damage}/{protocol}/{metric}"
 
 
-def case_sets(folder: Path, damage: DegradationPart, seed: int = 0) -> tuple[CaseSet, ...]:
+def case_sets(folder: Path, damage: DegradationPart, seed: int = 0, gray: bool = False) -> tuple[CaseSet, ...]:
     """The pairs of a folder; without pairs its clean pictures with each damage of a recipe, one set a damage.
 
+    Args:
+        folder: Pictures, or pairs in two subfolders.
+        damage: Of the recipe.
+        seed: Of the damage.
+        gray: Turn pictures to gray first.
+
     Raises:
-        UserError: The folder holds no picture, or pairs where pictures must be shrunk.
+        UserError: The folder holds no picture, pairs where pictures must be shrunk, or gray ones must.
     """
     pairs = any((folder / damaged).is_dir() and (folder / clean).is_dir() for damaged, clean in PAIR_FOLDERS)
     if pairs and damage.shrink > 1:
@@ -79,18 +86,25 @@ def case_sets(folder: Path, damage: DegradationPart, seed: int = 0) -> tuple[Cas
             f"{folder}: holds pairs of one size, but the network enlarges {damage.shrink} times; score it on the "
             "folder of the clean pictures alone"
         )
+    if gray and damage.shrink > 1:
+        raise TrainingError("gray pictures are not shrunk for scoring; leave out data.gray or degradations.shrink")
     if pairs:
-        return (PairedFolder.below(folder),)
-    degradations = [create_degradation(name) for name in damage.names]
+        return (PairedFolder.below(folder, preparation=Preparation(gray=gray)),)
+    parsed = [parse(name) for name in damage.names]
     if damage.shrink > 1:
+        degradations = [degradation for degradation, _ in parsed]
         return tuple(ShrunkFolder(folder, damage.shrink, one, seed=seed) for one in degradations or [None])
-    return tuple(DegradedFolder(folder, one, sampled=True, seed=seed) for one in degradations)
+    prepared = Preparation(gray=gray, rounding=damage.rounding)
+    return tuple(
+        DegradedFolder(folder, one, values=values, sampled=not values, seed=seed, preparation=prepared)
+        for one, values in parsed
+    )
 
 
 def scored_set(
-    word: str, damage: DegradationPart, protocols: Sequence[Protocol], metrics: Sequence[Metric]
+    word: str, damage: DegradationPart, protocols: Sequence[Protocol], metrics: Sequence[Metric], gray: bool = False
 ) -> ScoredSet:
-    """The set that a word NAME=FOLDER stands for.
+    """The set that a word NAME=FOLDER stands for; gray where networks are for gray pictures.
 
     Raises:
         UserError: The word is of another form, or the folder is not what it must be.
@@ -98,7 +112,7 @@ def scored_set(
     name, equals, folder = word.partition("=")
     if not (equals and name and folder) or "/" in name:
         raise TrainingError(f"'{word}' is not of the form NAME=FOLDER, such as Set5=photos/set5; mend it")
-    cases = case_sets(Path(folder), damage)
+    cases = case_sets(Path(folder), damage, gray=gray)
     return ScoredSet(name, folder_digest(Path(folder)), cases, tuple(protocols), tuple(metrics))
 
 
@@ -122,9 +136,11 @@ def as_method(run: StudyRun, device: torch.device, name: str) -> Method:
     network = create(part.name, part.options)
     load_weights(network, run.folder / FINAL)
     network.to(device).eval()
+    gray = run.recipe.data.gray
 
     def restore(damaged: Tensor) -> Tensor:
-        return network(damaged.to(device)).float().cpu().clamp(0.0, 1.0)
+        shown = damaged[:, :1] if gray else damaged  # channels of gray pictures are equal
+        return network(shown.to(device)).float().cpu().clamp(0.0, 1.0).expand(-1, damaged.shape[1], -1, -1)
 
     return Method(name, restore)
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unblemish.pictures.colour import gray_rgb
 from unblemish.pictures.errors import PictureError
 from unblemish.pictures.picture import from_float, to_float
 from unblemish.pictures.reading import read
@@ -46,8 +47,12 @@ def hold_out(paths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]
     return [p for p in paths if p not in held], [p for p in paths if p in held]
 
 
-def load_rgb(path: Path) -> RGB8:
+def load_rgb(path: Path, gray: bool = False) -> RGB8:
     """A picture as 8-bit RGB `(H, W, 3)`; gray is repeated, alpha dropped.
+
+    Args:
+        path: Of the file.
+        gray: Give the luma, in all three channels.
 
     Raises:
         PictureError: The file is broken or no picture.
@@ -55,7 +60,8 @@ def load_rgb(path: Path) -> RGB8:
     pixels = read(path).pixels
     rounded = pixels if pixels.dtype == np.uint8 else from_float(to_float(pixels), np.dtype(np.uint8))
     samples = np.asarray(rounded, np.uint8)
-    return samples if samples.shape[2] == 3 else samples.repeat(3, axis=2)  # (H, W, 3)
+    rgb = samples if samples.shape[2] == 3 else samples.repeat(3, axis=2)  # (H, W, 3)
+    return gray_rgb(rgb) if gray else rgb
 
 
 def to_batch(patches: Sequence[RGB8]) -> Tensor:
@@ -72,6 +78,7 @@ class PatchSource:
         patch: Side of a patch in pixels; smaller pictures are left out.
         scales: Factors (0, 1] at which each picture is used.
         memory: Bytes of decoded pictures to keep.
+        gray: Use the luma of pictures, in all three channels.
 
     Attributes:
         broken: Files that cannot be used, with a line that names the file and the reason.
@@ -80,8 +87,11 @@ class PatchSource:
         TrainingError: No picture is usable.
     """
 
-    def __init__(self, paths: Sequence[Path], *, patch: int, scales: Sequence[float], memory: int) -> None:
+    def __init__(
+        self, paths: Sequence[Path], *, patch: int, scales: Sequence[float], memory: int, gray: bool = False
+    ) -> None:
         self.patch = patch
+        self.gray = gray
         self.scales = tuple(scales)
         self.broken: dict[Path, str] = {}
         self._usable: list[Path] = []
@@ -122,7 +132,7 @@ class PatchSource:
             return str(error)
 
     def _versions(self, path: Path) -> list[RGB8]:
-        full = load_rgb(path)
+        full = load_rgb(path, self.gray)
         shrunk = (full if scale == 1 else shrink(full, scale) for scale in self.scales)
         return [version for version in shrunk if min(version.shape[:2]) >= self.patch]
 

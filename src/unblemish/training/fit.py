@@ -62,13 +62,13 @@ def fit(
     learner = Learner(recipe, task, fabric)
     if state.step:
         learner.restore(state)
-    damage = recipe.degradations
-    synthesis = Synthesis(damage.names, damage.clean, damage.shrink)
+    synthesis = Synthesis.of(recipe.degradations)
     watchers = callbacks if fabric.is_global_zero else ()
     began = time.monotonic() - state.seconds
     learner.score(validation, state.step, batches=SANITY_BATCHES)
     for step in range(state.step + 1, recipe.steps + 1):
-        terms = learner.learn(draw_batch(recipe, source, synthesis, step, fabric), step)
+        seed = step_seed(recipe.seed, fabric.global_rank, step)
+        terms = learner.learn(draw_batch(recipe, source, synthesis, seed, fabric.device), step)
         for watcher in watchers:
             watcher.on_step(step, terms, learner.rate(step))
         if step == recipe.steps or step % recipe.validation.every == 0:
@@ -89,18 +89,18 @@ def fit(
     return FitResult(state.step, recipe.steps, state.seconds, state.best["gain"], int(state.best["step"]))
 
 
-def step_seed(seed: int, rank: int, step: int) -> int:
-    """A 63-bit seed for what one device draws in one step."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{rank}/{step}".encode()).digest()[:8]) >> 1
+def step_seed(seed: int, stream: int | str, step: int) -> int:
+    """A 63-bit seed for what a stream draws in one step: a device, by its rank, or a method, by a name."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{stream}/{step}".encode()).digest()[:8]) >> 1
 
 
-def draw_batch(recipe: Recipe, source: PatchSource, synthesis: Synthesis, step: int, fabric: Fabric) -> Batch:
-    """The batch of one step on this device; also sets PyTorch's global generators for the step."""
-    seed = step_seed(recipe.seed, fabric.global_rank, step)
+def draw_batch(recipe: Recipe, source: PatchSource, synthesis: Synthesis, seed: int, device: torch.device) -> Batch:
+    """The batch that belongs to a `step_seed`; also sets PyTorch's global generators to it."""
     torch.manual_seed(seed)
     patches = source.batch(recipe.batch, np.random.default_rng(seed))
-    clean = fabric.to_device(to_batch(patches)).contiguous(memory_format=torch.channels_last)
-    return Batch(synthesis(clean, seed), clean)
+    clean = to_batch(patches).to(device).contiguous(memory_format=torch.channels_last)
+    degraded = synthesis(clean, seed)
+    return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)
 
 
 def _keep_if_best(learner: Learner, state: Checkpoint, folder: Path, gain: float, step: int) -> bool:

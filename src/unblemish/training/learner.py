@@ -15,6 +15,7 @@ from unblemish.training.averaging import WeightAverage
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
+from unblemish.training.recipe_parts import OptimiserPart
 from unblemish.training.schedule import rate_factor
 from unblemish.training.task import Batch, Task
 from unblemish.training.validation import Validation
@@ -37,7 +38,7 @@ class Learner:
         lay_channels_last(task)
         self._average = WeightAverage(task.network, recipe.ema)
         self._average.network.to(fabric.device)
-        self._optimiser = torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay)
+        self._optimiser = _optimiser(part, task)
         # State is read and written through the bare task and optimiser: no wrapper's prefix gets into names.
         module = cast(Task, torch.compile(task)) if recipe.compile else task
         self._wrapped, self._stepper = fabric.setup(module, self._optimiser)
@@ -106,6 +107,12 @@ class Learner:
         names = [name for name, value in terms.items() if value.ndim == 0]
         values = self.fabric.all_reduce(torch.stack([terms[name].detach().float() for name in names]))
         return dict(zip(names, values.tolist(), strict=True))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _optimiser(part: OptimiserPart, task: Task) -> torch.optim.Optimizer:
+    if part.kind == "sgd":
+        return torch.optim.SGD(task.trainable(), part.rate, part.momentum, weight_decay=part.weight_decay)
+    return torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay)
 
 
 def lay_channels_last(task: Task) -> None:

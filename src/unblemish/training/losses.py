@@ -15,6 +15,11 @@ def l1(output: Tensor, clean: Tensor) -> Tensor:
     return (output - clean).abs().mean()
 
 
+def mse(output: Tensor, clean: Tensor) -> Tensor:
+    """Mean square difference of two `(B, C, H, W)` batches (CLEARER, Eq. 3)."""
+    return (output - clean).square().mean()
+
+
 def charbonnier(output: Tensor, clean: Tensor, smoothing: float = 1e-3) -> Tensor:
     """Mean of sqrt(d^2 + smoothing^2): `l1`, smooth near zero (Charbonnier et al., 1994)."""
     return torch.sqrt((output - clean).square() + smoothing**2).mean()
@@ -30,4 +35,4 @@ def psnr(output: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
     return torch.log10(error + floor).mean()
 
 
-LOSSES: dict[str, Loss] = {"l1": l1, "charbonnier": charbonnier, "psnr": psnr}
+LOSSES: dict[str, Loss] = {"l1": l1, "mse": mse, "charbonnier": charbonnier, "psnr": psnr}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -20,6 +20,7 @@ from unblemish.training.recipe_parts import (
     ValidationPart,
     complaints,
 )
+from unblemish.training.search_part import SUPERNET, SearchPart
 
 
 class Recipe(Part):
@@ -35,6 +36,9 @@ class Recipe(Part):
     degradations: DegradationPart
     task: TaskPart = TaskPart()
     contrast: ContrastPart | None = Field(default=None, description="a contrastive loss besides the task's")
+    search: SearchPart | None = Field(
+        default=None, description="a search for an architecture instead of plain training"
+    )
     optimiser: OptimiserPart = OptimiserPart()
     validation: ValidationPart = ValidationPart()
     steps: int = Field(ge=1)
@@ -61,6 +65,14 @@ class Recipe(Part):
     def _warm_up_ends_in_time(self) -> Recipe:
         if self.optimiser.warmup >= self.steps:
             raise ValueError(f"optimiser.warmup ({self.optimiser.warmup}) must be below steps ({self.steps})")
+        return self
+
+    @model_validator(mode="after")
+    def _searches_the_supernet(self) -> Recipe:
+        if self.search and self.network.name != SUPERNET:
+            raise ValueError(f"a search trains network.name={SUPERNET}, not {self.network.name}")
+        if self.search and self.contrast:
+            raise ValueError("search and contrast do not go together; search first, then train what it finds")
         return self
 
     @model_validator(mode="after")
@@ -108,19 +120,42 @@ class Recipe(Part):
             ) from error
 
 
-def _override(content: dict[str, object], pair: str) -> None:
+def assign(content: dict[str, Any], key: str, value: object, name: str) -> None:
+    """Sets a value of a recipe's plain data; a mapping sets the keys below, and leaves others there as they are.
+
+    Args:
+        content: Changed in place.
+        key: With dots into parts, such as "optimiser.rate".
+        value: Plain data.
+        name: What an error calls it.
+
+    Raises:
+        TrainingError: The key goes into a value that has no keys.
+    """
+    if isinstance(value, dict):
+        for inner, below in value.items():
+            assign(content, f"{key}.{inner}", below, name)
+    else:
+        _part_of(content, key, name)[key.split(".")[-1]] = value
+
+
+def _part_of(content: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    """The part that holds the last word of a dotted key; parts that are missing are made."""
+    part = content
+    for parent in key.split(".")[:-1]:
+        inner = part.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise TrainingError(f"{name}: {parent} is a value without keys of its own; see docs/training.md")
+        part = inner
+    return part
+
+
+def _override(content: dict[str, Any], pair: str) -> None:
     key, equals, value = pair.partition("=")
     if not equals or not all(key.split(".")):
         raise TrainingError(f"'{pair}' is not of the form key=value, such as optimiser.rate=1e-4; mend it")
-    *parents, last = key.split(".")
-    part = content
-    for parent in parents:
-        inner = part.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise TrainingError(f"'{pair}': {parent} is a value without keys of its own; see docs/training.md")
-        part = inner
     try:
-        part[last] = _value(value)
+        _part_of(content, key, f"'{pair}'")[key.split(".")[-1]] = _value(value)
     except yaml.YAMLError as error:
         raise TrainingError(f"'{pair}': the value is not valid YAML; write lists as [1.0,0.5]") from error
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from unblemish.degradations.quantisation import Rounding
+
 
 class Part(BaseModel):
     """Keys that belong together; one that is not known is an error."""
@@ -41,6 +43,7 @@ class DataPart(Part):
 
     folder: Path = Field(description="clean pictures, folders below included")
     patch: int = Field(default=128, ge=8, description="side of the square patches, pixels")
+    gray: bool = Field(default=False, description="use the luma of pictures alone, for networks of one channel")
     scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         default=(1.0,), min_length=1, description="each picture is also used shrunk by these factors"
     )
@@ -50,9 +53,12 @@ class DataPart(Part):
 class DegradationPart(Part):
     """What damages the patches: one of `names` a patch, or undamaged with probability `clean`; then shrinking."""
 
-    names: tuple[str, ...] = Field(default=(), description="of the catalogue; none where only `shrink` is wanted")
+    names: tuple[str, ...] = Field(
+        default=(), description="of the catalogue, such as jpeg or jpeg:quality=20; none where only `shrink` is wanted"
+    )
     clean: float = Field(default=0.0, ge=0, lt=1)
     shrink: int = Field(default=1, ge=1, description="bicubic factor, for networks that enlarge by it")
+    rounding: Rounding = Field(default="nearest", description="how damaged pictures come to 8 bit")
 
     @model_validator(mode="after")
     def _does_something(self) -> DegradationPart:
@@ -64,14 +70,16 @@ class DegradationPart(Part):
 class TaskPart(Part):
     """What one step minimises."""
 
-    loss: Literal["l1", "charbonnier", "psnr"] = "l1"
+    loss: Literal["l1", "mse", "charbonnier", "psnr"] = "l1"
 
 
 class OptimiserPart(Part):
-    """AdamW, linear warm-up, cosine to `floor` times the rate."""
+    """AdamW or SGD, linear warm-up, cosine to `floor` times the rate."""
 
+    kind: Literal["adamw", "sgd"] = "adamw"
     rate: float = Field(default=2e-4, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="of AdamW")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
     weight_decay: float = Field(default=0.0, ge=0)
     warmup: int = Field(default=0, ge=0, description="steps")
     floor: float = Field(default=0.0, ge=0, le=1)

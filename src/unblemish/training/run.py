@@ -29,6 +29,7 @@ from unblemish.training.data import PatchSource, hold_out
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST, fit
 from unblemish.training.recipe import Recipe
+from unblemish.training.search_part import DECIDING
 from unblemish.training.task import RestorationTask, Task, TaskBuilder
 from unblemish.training.validation import Validation
 
@@ -38,10 +39,13 @@ FIXED = (
     "network.name",
     "network.options",
     "data.patch",
+    "data.gray",
     "data.scales",
     "degradations",
     "task",
     "contrast",
+    *DECIDING,
+    "optimiser.kind",
     "validation.folder",
     "validation.pictures",
     "batch",
@@ -58,14 +62,19 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
         TrainingError: The recipe asks for a method, or the network enlarges by another factor than the recipe shrinks.
         NetworkError: The network, its options or its weights are not right.
     """
-    if recipe.contrast:
-        raise TrainingError("the recipe has a part 'contrast': give train(..., build=restoration.methods.build_task)")
+    if method := "contrast" if recipe.contrast else "search" if recipe.search else None:
+        raise TrainingError(f"the recipe has a part '{method}': give train(..., build=restoration.methods.build_task)")
     return plain_task(recipe, use_start=use_start)
 
 
 def plain_task(recipe: Recipe, *, use_start: bool = True) -> RestorationTask:
     """`build_task` without what methods add, for methods that wrap it."""
     network = create(recipe.network.name, recipe.network.options)
+    if recipe.data.gray != recipe.network.options.get("gray", False):
+        raise TrainingError(
+            f"network {recipe.network.name} is not for the pictures: set network.options.gray and data.gray both, for "
+            "networks that have this option, or neither"
+        )
     if network.scale != recipe.degradations.shrink:
         raise TrainingError(
             f"network {recipe.network.name} enlarges pictures {network.scale} times, but they are shrunk "
@@ -106,6 +115,8 @@ def train(
     """
     state = _open(recipe, folder, resume)
     fabric = _launch(recipe, devices, accelerator)
+    if recipe.search and fabric.world_size > 1:
+        raise TrainingError("a search runs on one device, its architecture being learnt there; leave out --devices")
     task = build(recipe, use_start=not resume)
     _same_facts(state, task.facts(), folder / LAST)
     data = load_data(recipe)
@@ -140,13 +151,9 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
     Raises:
         TrainingError: A folder, or all that it holds, cannot be used.
     """
-    paths = find_pictures(recipe.data.folder)
-    if recipe.validation.folder:
-        held_out = find_pictures(recipe.validation.folder)[: recipe.validation.pictures]
-        apart = {path.resolve() for path in held_out}
-        paths = [path for path in paths if path.resolve() not in apart]
-    else:
-        paths, held_out = hold_out(paths, recipe.validation.pictures)
+    paths, held_out = split_pictures(recipe)
+    if recipe.search:
+        paths, _ = split_for_search(recipe, paths, held_out)
     # Validation first: it is quick, and names unknown degradations before all pictures are read.
     validation = Validation(
         held_out,
@@ -154,11 +161,64 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
         names=recipe.degradations.names,
         seed=recipe.seed,
         shrink=recipe.degradations.shrink,
+        rounding=recipe.degradations.rounding,
+        gray=recipe.data.gray,
     )
-    source = PatchSource(
-        paths, patch=recipe.data.patch, scales=recipe.data.scales, memory=int(recipe.data.memory * 1e9)
-    )
-    return source, validation
+    return patch_source(recipe, paths), validation
+
+
+def split_pictures(recipe: Recipe) -> tuple[list[Path], list[Path]]:
+    """The pictures that a recipe trains on, and those it validates on.
+
+    Raises:
+        TrainingError: Nothing would be left to train on.
+        PictureError: A folder, or all that it holds, cannot be used.
+    """
+    paths = find_pictures(recipe.data.folder)
+    if not recipe.validation.folder:
+        return hold_out(paths, recipe.validation.pictures)
+    held_out = find_pictures(recipe.validation.folder)[: recipe.validation.pictures]
+    return _without(paths, held_out), held_out
+
+
+def split_for_search(recipe: Recipe, paths: list[Path], held_out: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Two disjoint parts of a search's training pictures: for the weights and for the architecture.
+
+    Args:
+        recipe: Has a part `search`.
+        paths: What it trains on, see `split_pictures`.
+        held_out: What it validates on, which belongs to neither part.
+
+    Raises:
+        TrainingError: One of them would be empty.
+        PictureError: The search's folder, or all that it holds, cannot be used.
+    """
+    if recipe.search is None or recipe.search.folder is None:
+        return hold_out(paths, max(1, len(paths) // 2))
+    architecture = _without(find_pictures(recipe.search.folder), held_out)
+    weights = _without(paths, architecture)
+    if not weights or not architecture:
+        raise TrainingError(
+            f"data.folder={recipe.data.folder} and search.folder={recipe.search.folder} leave no pictures of their own "
+            "for the weights and for the architecture; give two folders, or leave search.folder out"
+        )
+    return weights, architecture
+
+
+def patch_source(recipe: Recipe, paths: list[Path]) -> PatchSource:
+    """Patches of these pictures as the recipe wants them cut.
+
+    Raises:
+        TrainingError: No picture can be used.
+    """
+    part = recipe.data
+    return PatchSource(paths, patch=part.patch, scales=part.scales, memory=int(part.memory * 1e9), gray=part.gray)
+
+
+def _without(paths: list[Path], others: list[Path]) -> list[Path]:
+    """The paths that are no file of the others."""
+    apart = {path.resolve() for path in others}
+    return [path for path in paths if path.resolve() not in apart]
 
 
 @contextlib.contextmanager

@@ -7,44 +7,55 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from unblemish.degradations.catalogue import create
-from unblemish.degradations.quantisation import quantise_8bit
+from unblemish.degradations.parsing import draw, parse
+from unblemish.degradations.quantisation import Rounding, rounded
 from unblemish.degradations.resampling import resized
+from unblemish.training.recipe_parts import DegradationPart
 
 
 class Synthesis:
     """Damages each patch of a batch with one of several degradations, drawn with equal chances, and shrinks it.
 
     Args:
-        names: Degradations of the catalogue; without any, all patches stay undamaged.
+        names: Degradations of the catalogue, with parameters where they are not to be drawn (see
+            `degradations.parsing.parse`); without any, all patches stay undamaged.
         clean: Probability that a patch stays undamaged.
         shrink: Factor of the bicubic shrinking that follows.
+        rounding: How the result comes to 8 bit.
     """
 
-    def __init__(self, names: Sequence[str], clean: float = 0.0, shrink: int = 1) -> None:
+    def __init__(
+        self, names: Sequence[str], clean: float = 0.0, shrink: int = 1, rounding: Rounding = "nearest"
+    ) -> None:
         self.names = tuple(names)
         self.clean = clean if names else 1.0
         self.shrink = shrink
-        self._degradations = [create(name) for name in self.names]
+        self.rounding: Rounding = rounding
+        self._degradations = [parse(name) for name in self.names]
+
+    @classmethod
+    def of(cls, part: DegradationPart) -> Synthesis:
+        """What a recipe says of the damage."""
+        return cls(part.names, part.clean, part.shrink, part.rounding)
 
     @torch.no_grad()
     def __call__(self, clean: Tensor, seed: int) -> Tensor:
-        """Damaged copies of `(B, 3, H, W)`, on its device, rounded to 8 bit as a file would be.
+        """Damaged copies of `(B, 3, H, W)`, on its device.
 
         Returns:
             `(B, 3, H / shrink, W / shrink)`.
         """
-        draw = torch.Generator().manual_seed(seed)
+        chance = torch.Generator().manual_seed(seed)
         noise = torch.Generator(clean.device).manual_seed(seed)
-        kinds = torch.randint(max(1, len(self.names)), (len(clean),), generator=draw)
-        kinds[torch.rand(len(clean), generator=draw) < self.clean] = -1
+        kinds = torch.randint(max(1, len(self.names)), (len(clean),), generator=chance)
+        kinds[torch.rand(len(clean), generator=chance) < self.clean] = -1
         degraded = clean.clone()
-        for kind, degradation in enumerate(self._degradations):
+        for kind, (degradation, values) in enumerate(self._degradations):
             rows = (kinds == kind).nonzero().flatten().to(clean.device)
             if len(rows):
-                parameters = degradation.sample(len(rows), draw)
+                parameters = draw(degradation, values, len(rows), chance)
                 degraded[rows] = degradation.apply(clean[rows], parameters, noise)
-        return quantise_8bit(shrunk(degraded, self.shrink))
+        return rounded(shrunk(degraded, self.shrink), self.rounding)
 
 
 def shrunk(pictures: Tensor, factor: int) -> Tensor:

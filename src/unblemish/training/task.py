@@ -18,8 +18,8 @@ class Batch:
     No tuple and no dataclass: Fabric would round the tensors in those to bfloat16 on their way in, targets included.
 
     Args:
-        degraded: `(B, 3, H / scale, W / scale)` float32, [0, 1].
-        clean: `(B, 3, H, W)` float32, [0, 1].
+        degraded: `(B, C, H / scale, W / scale)` float32, [0, 1]; C is 3, or 1 where the recipe's data are gray.
+        clean: `(B, C, H, W)` float32, [0, 1].
     """
 
     __slots__ = ("clean", "degraded")
@@ -48,7 +48,7 @@ class Task(nn.Module, ABC):
         """Computes one step's objective.
 
         Returns:
-            "loss": scalar to minimise; "output": `(B, 3, H, W)` float32; further entries: scalars to log.
+            "loss": scalar to minimise; "output": `(B, C, H, W)` float32; further entries: scalars to log.
         """
 
     def after_step(self, step: int) -> None:

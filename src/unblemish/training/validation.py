@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unblemish.degradations.catalogue import create
-from unblemish.degradations.quantisation import quantise_8bit
+from unblemish.degradations.parsing import draw, parse
+from unblemish.degradations.quantisation import Rounding, rounded
 from unblemish.degradations.resampling import resized
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
@@ -29,10 +29,13 @@ class Validation:
     Args:
         paths: Pictures to crop.
         crop: Side of the central square, pixels.
-        names: Degradations of the catalogue; each picture gets parameters drawn from its published ranges.
+        names: Degradations of the catalogue, with parameters where they are not to be drawn, for each picture, from
+            the published ranges.
         seed: Of the damage.
         shrink: Factor of the bicubic shrinking that follows the damage; scores then compare with the shrunk
             picture's bicubic enlargement.
+        rounding: How damaged pictures come to 8 bit.
+        gray: Use the luma alone, as pictures of one channel.
 
     Attributes:
         broken: Files that are left out, with a line that names the file and the reason.
@@ -42,18 +45,31 @@ class Validation:
         TrainingError: No picture can be used.
     """
 
-    def __init__(self, paths: Sequence[Path], *, crop: int, names: Sequence[str], seed: int, shrink: int = 1) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        crop: int,
+        names: Sequence[str],
+        seed: int,
+        shrink: int = 1,
+        rounding: Rounding = "nearest",
+        gray: bool = False,
+    ) -> None:
         self.broken: dict[Path, str] = {}
-        self.clean = to_batch(self._crops(paths, crop))  # (N, 3, crop, crop)
-        self.protocol = preset("rgb").on(f"{len(self.clean)} held-out pictures, central {crop} x {crop} px")
+        clean = to_batch(self._crops(paths, crop, gray))  # (N, 3, crop, crop)
+        channels = 1 if gray else 3
+        self.clean = clean[:, :channels]
+        where = f"{len(clean)} held-out pictures, central {crop} x {crop} px"
+        self.protocol = preset("gray" if gray else "rgb").on(where)
         self.degraded: dict[str, Tensor] = {}
         for number, name in enumerate(names):
-            degradation = create(name)
+            degradation, values = parse(name)
             generator = torch.Generator().manual_seed(seed * 1009 + number)
-            parameters = degradation.sample(len(self.clean), generator)
-            damaged = degradation.apply(self.clean, parameters, generator)
-            self.degraded[name] = quantise_8bit(shrunk(damaged, shrink))
-        self.degraded[CLEAN] = self.clean if shrink == 1 else quantise_8bit(shrunk(self.clean, shrink))
+            parameters = draw(degradation, values, len(clean), generator)
+            damaged = degradation.apply(clean, parameters, generator)
+            self.degraded[name] = rounded(shrunk(damaged, shrink), rounding)[:, :channels]
+        self.degraded[CLEAN] = self.clean if shrink == 1 else rounded(shrunk(self.clean, shrink), rounding)
         # The gain is over the degradations; over the enlargement of clean pictures where there are none.
         self._gaining = tuple(names) or (CLEAN,)
         self._before = {name: self._psnr(resized(x, crop, crop), self.clean) for name, x in self.degraded.items()}
@@ -63,7 +79,7 @@ class Validation:
         """PSNR in dB for each degradation and for "clean", and "gain", the mean gain over the damaged inputs.
 
         Args:
-            network: Maps `(B, 3, H, W)` to the same; run under the autocast of the caller.
+            network: Maps `(B, C, H, W)` to the same; run under the autocast of the caller.
             device: Where the network is.
             batches: Only this many batches in all, which start with the first degradation; None for all.
         """
@@ -76,7 +92,7 @@ class Validation:
         return {name: float(x.mean()) for name, x in after.items()} | {"gain": float(sum(gains)) / len(gains)}
 
     def _batches(self) -> Iterator[tuple[str, slice, Tensor]]:
-        """Name, rows and damaged pictures `(B, 3, crop / shrink, crop / shrink)` of every batch."""
+        """Name, rows and damaged pictures `(B, C, crop / shrink, crop / shrink)` of every batch."""
         for name, pictures in self.degraded.items():
             for start in range(0, len(pictures), BATCH):
                 rows = slice(start, start + BATCH)
@@ -86,11 +102,11 @@ class Validation:
         prepare = self.protocol.prepare
         return psnr(prepare(x), prepare(y)).clamp(max=self.protocol.psnr_ceiling)
 
-    def _crops(self, paths: Sequence[Path], crop: int) -> list[RGB8]:
+    def _crops(self, paths: Sequence[Path], crop: int, gray: bool) -> list[RGB8]:
         crops = []
         for path in paths:
             try:
-                pixels = load_rgb(path)
+                pixels = load_rgb(path, gray)
             except PictureError as error:
                 self.broken[path] = str(error)
                 continue

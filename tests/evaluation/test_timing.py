@@ -5,7 +5,7 @@ import torch
 
 from unblemish.networks.catalogue import create
 from unblemish.restoration import timing
-from unblemish.restoration.timing import interleaved, matrix_product, multiply_adds_per_pixel
+from unblemish.evaluation.timing import interleaved, matrix_product, multiply_adds_per_pixel
 
 
 def test_every_round_calls_each_once():
