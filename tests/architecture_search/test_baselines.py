@@ -99,7 +99,7 @@ def test_the_study_trains_all_arms_alike(recipe: Callable[..., Recipe], tmp_path
     assert isinstance(searching.search, SearchPart)
     found = baselines("FP/P", searching.search.baselines, searching.seed)
     (tmp_path / "train.yaml").write_text(yaml.safe_dump(training_recipe(searching, "FP/P")))
-    study = as_study(found, tmp_path / "train.yaml", searching.search, "which?", "rgb")
+    study = as_study(found, tmp_path / "train.yaml", searching.search, "which?", ("rgb",))
     assert study.reference == "searched"
     planned = plan(study, tmp_path / "trained")
     assert [(run.arm, run.seed) for run in planned] == [(arm, seed) for seed in (3, 5) for arm in found.arms]

@@ -112,7 +112,10 @@ def test_what_does_not_go_together(search: Make, recipe: Make) -> None:
         recipe(search={})
     with pytest.raises(TrainingError, match="search and contrast do not go together"):
         search(contrast={"method": "cr"})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has it")
+def test_latency_on_a_device_that_is_not_there(search: Make) -> None:
+    made = search(search={"complexity": "latency", "latency_device": "cuda"})
     with pytest.raises(TrainingError, match=r"search\.latency_device=cuda: cannot be measured there"):
-        if torch.cuda.is_available():
-            pytest.skip("this machine has it")
-        build_task(search(search={"complexity": "latency", "latency_device": "cuda"}))
+        build_task(made)

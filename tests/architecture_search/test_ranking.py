@@ -85,5 +85,5 @@ def test_regret_is_the_distance_to_the_best() -> None:
 def test_noise_is_pooled_over_the_arms() -> None:
     several = {"a": {0: 1.0, 1: 3.0}, "b": {0: 2.0, 1: 2.0}, "c": {0: 4.0}}
     gains = {arm: summary for arm, each in several.items() if (summary := Summary.of(each))}
-    assert seed_noise(gains) == pytest.approx(sqrt((stdev([1, 3]) ** 2 / 2 + 0) / 2))
+    assert seed_noise(gains) == pytest.approx(sqrt(2 * (stdev([1, 3]) ** 2 / 2 + 0) / 2))
     assert seed_noise({"c": gains["c"]}) is None

@@ -88,9 +88,9 @@ def test_what_is_found_is_trained_and_restores(
     assert set(result["alphas"][0]["fusion"]) == {"1.1", "1.2", "2.1"}
     assert "study" not in result
 
-    # The same command does nothing, and leaves the same.
+    # The same command does nothing, and leaves the same; what comes after a search does not change it.
     before = {name: (folder / name).read_bytes() for name in (*FILES, "search/last.ckpt")}
-    again = search()
+    again = search("search.baselines.random=1")
     assert (again.status, again.err, again.out) == (0, "", ran.out)
     assert {name: (folder / name).read_bytes() for name in before} == before
     changed = search("batch=3")
@@ -146,7 +146,8 @@ def test_baselines_are_trained_alike_and_ranked(
     ran = search(*words, "--result", "result.json", "--table", "table.md")
     assert ran.status == 0, ran.err
     assert "steps 3 to 4" in ran.err
-    assert ran.out.endswith((tmp_path / "table.md").read_text())
+    assert (tmp_path / "table.md").read_text() in ran.out
+    assert "unblemish restore PICTURE --bundle out/trained/searched_seed0/best.safetensors" in ran.out
     assert "Regret: " in ran.out
     result = json.loads((tmp_path / "result.json").read_text())
     arms = result["architectures"]
@@ -183,9 +184,11 @@ def test_a_whole_space_is_trained(search: Callable[..., Any], tmp_path: Path) ->
     words = (
         "search.baselines={exhaustive: true, seeds: [1]}",
         "search.training={steps: 2}",
-        "network.options.columns=1/1",
+        "network.options={columns: 1/1, width: 2}",
+        "data.gray=false",
+        "degradations.names=[jpeg]",
     )
-    ran = search(*words, "-o", "out", "--baselines", "--result", "result.json")
+    ran = search(*words, "search.folder=set", "-o", "out", "--baselines", "--result", "result.json")
     assert ran.status == 0, ran.err
     assert sorted(path.name for path in (tmp_path / "out" / "trained").iterdir()) == [
         "F-F_seed1", "F-P_seed1", "P-F_seed1", "P-P_seed1",
@@ -196,6 +199,13 @@ def test_a_whole_space_is_trained(search: Callable[..., Any], tmp_path: Path) ->
     gains = sorted(arm["gain"]["mean"] for arm in result["architectures"].values())
     assert result["regret"]["expected"]["4"] == pytest.approx(gains[-1])
     assert result["regret"]["mean"] == pytest.approx(sum(gains) / 4)
+    (tmp_path / "set").rename(tmp_path / "moved")
+    again = search(*words, "search.folder=moved", "-o", "out")
+    assert (again.status, again.err) == (0, "")
+    (tmp_path / "moved" / "0.png").rename(tmp_path / "moved" / "1.png")
+    other = search(*words, "search.folder=moved", "-o", "out")
+    assert other.status == 1
+    assert "search.folder differ" in other.err
     assert "exactly" in ran.out
 
 

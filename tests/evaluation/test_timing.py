@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unblemish.networks.catalogue import create
-from unblemish.restoration import timing
+from unblemish.evaluation import timing
 from unblemish.evaluation.timing import interleaved, matrix_product, multiply_adds_per_pixel
+from unblemish.networks.catalogue import create
 
 
 def test_every_round_calls_each_once():

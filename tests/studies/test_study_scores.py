@@ -118,6 +118,31 @@ def test_an_enlarging_network_is_scored(recipe: Callable[..., Recipe], some: Pat
     assert entry["failures"] == []
 
 
+def test_gray_networks_are_scored_on_gray_pictures(recipe: Callable[..., Recipe], some: Path, tmp_path: Path) -> None:
+    options = {"architecture": "P/F", "width": 2, "gray": True, "residual": True}
+    noise = {"names": ["gray_gaussian_noise:sigma=50"], "rounding": "truncated"}
+    gray = recipe(network={"name": "multiscale", "options": options}, data__gray=True, degradations=noise)
+    run = trained(tmp_path / "gray_seed0", gray)
+    (cases,) = case_sets(some, gray.degradations, gray=True)
+    assert cases.damage.endswith("gray, truncated to 8 bit")
+    restored = [study_scores.as_method(run, torch.device("cpu"), "one").restore(case.damaged) for case in cases]
+    network = create("multiscale", options).eval()
+    load_weights(network, run.folder / FINAL)
+    for case, found in zip(cases, restored, strict=True):
+        assert torch.equal(case.clean[:, :1].expand(-1, 3, -1, -1), case.clean)
+        with torch.no_grad():  # three equal channels are three pictures to it
+            torch.testing.assert_close(found, network(case.damaged).clamp(0, 1))
+    pictures = scored_set(f"mine={some}", gray.degradations, [preset("gray")], [create_metric("psnr")], gray=True)
+    assert score_run(run, pictures, "cpu")["failures"] == []
+    (tmp_path / "pairs").mkdir()
+    for name in ("hazy", "clear"):
+        shutil.copytree(some, tmp_path / "pairs" / name)
+    (pairs,) = case_sets(tmp_path / "pairs", gray.degradations, gray=True)
+    assert "gray" in pairs.damage
+    with pytest.raises(TrainingError, match=r"not shrunk for scoring; leave out data.gray"):
+        case_sets(some, DegradationPart(shrink=2), gray=True)
+
+
 def test_failures_of_the_network_end_it_and_unreadable_pictures_are_listed(
     run: StudyRun, some: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ class OneNumber(Network):
         super().__init__()
         self.value = nn.Parameter(torch.zeros(2, dtype=torch.float64))
         self.register_buffer("count", torch.tensor(0))
+        self.register_buffer("statistics", torch.zeros(2, dtype=torch.float64))
 
     def transform(self, x: Tensor) -> Tensor:
         return x * self.value.sum()
@@ -25,10 +26,12 @@ def test_follows_the_closed_form() -> None:
     expected = 0.0
     for step, value in enumerate(path, start=1):
         network.value.data.fill_(value)
+        network.statistics.fill_(2 * value)
         average.update(network, step)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * value
         assert average.network.value.tolist() == pytest.approx([expected] * 2, rel=1e-12)
+        assert average.network.statistics.tolist() == pytest.approx([2 * expected] * 2, rel=1e-12)
     assert (1 + 8) / (10 + 8) == 0.5  # so both branches of the minimum were met
 
 
@@ -40,7 +43,7 @@ def test_decay_zero_is_the_network_itself() -> None:
     assert torch.equal(average.network.value, network.value)
 
 
-def test_buffers_are_copied_and_nothing_is_shared() -> None:
+def test_whole_numbers_are_copied_and_nothing_is_shared() -> None:
     network = OneNumber()
     average = WeightAverage(network, decay=0.9)
     network.count.fill_(7)

@@ -63,3 +63,14 @@ def test_a_resumed_journal_goes_on_in_the_same_files(folder: Path) -> None:
 def test_a_journal_that_never_started_ends_quietly(tmp_path: Path) -> None:
     Journal(tmp_path).on_end(None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_term_is_averaged_over_the_steps_that_have_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, every=4)
+    journal.on_start(0, 4, {})
+    for step in range(1, 5):
+        journal.on_step(step, {"loss": 1.0} | ({"late": 6.0} if step > 3 else {}), rate=0.1)
+    journal.on_end(None)
+    assert {key: lines(tmp_path)[-1][key] for key in ("mean_over", "loss", "late")} == {
+        "mean_over": 4, "loss": 1.0, "late": 6.0
+    }  # fmt: skip

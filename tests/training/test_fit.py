@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,9 +146,9 @@ def test_a_failed_training_keeps_the_last_checkpoint(
 ) -> None:
     draw = draw_batch
 
-    def poisoned(recipe: Recipe, source: Any, synthesis: Any, step: int, fabric: Any) -> Any:
-        batch = draw(recipe, source, synthesis, step, fabric)
-        return batch if step < 4 else Batch(batch.degraded, batch.clean * float("nan"))
+    def poisoned(recipe: Recipe, source: Any, synthesis: Any, seed: int, device: torch.device) -> Any:
+        batch = draw(recipe, source, synthesis, seed, device)
+        return batch if seed != step_seed(recipe.seed, 0, 4) else Batch(batch.degraded, batch.clean * float("nan"))
 
     monkeypatch.setattr(module, "draw_batch", poisoned)
     with pytest.raises(TrainingError, match="step 4: 'loss' is nan"):
@@ -173,8 +172,7 @@ def test_batches_depend_on_step_and_rank_alone(recipe: Make) -> None:
     synthesis = Synthesis(made.degradations.names)
 
     def draw(rank: int, step: int) -> torch.Tensor:
-        fabric: Any = SimpleNamespace(global_rank=rank, to_device=lambda x: x)
-        batch = draw_batch(made, source, synthesis, step, fabric)
+        batch = draw_batch(made, source, synthesis, step_seed(0, rank, step), torch.device("cpu"))
         assert batch.clean.is_contiguous(memory_format=torch.channels_last)
         return torch.cat([batch.degraded, batch.clean, torch.rand(1, 3, 32, 32)])  # and what a task would draw
 

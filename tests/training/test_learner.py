@@ -50,6 +50,22 @@ def test_a_step_is_adamw_with_clipping(recipe: Make) -> None:
         assert torch.allclose(mine, other, rtol=1e-4, atol=1e-6)
 
 
+def test_a_step_may_be_sgd_with_momentum(recipe: Make) -> None:
+    made = recipe(optimiser__kind="sgd", optimiser__momentum=0.7, optimiser__weight_decay=0.1, optimiser__clip=100.0)
+    ours = learner(made)
+    torch.manual_seed(0)
+    task = build_task(made)
+    theirs = torch.optim.SGD(task.parameters(), momentum=0.7, weight_decay=0.1)
+    for step in (1, 2, 3):
+        ours.learn(batch(step), step)
+        theirs.param_groups[0]["lr"] = ours.rate(step)
+        theirs.zero_grad()
+        task.step(batch(step))["loss"].backward()
+        theirs.step()
+    for mine, other in zip(ours.task.parameters(), task.parameters(), strict=True):
+        assert torch.allclose(mine, other, rtol=1e-4, atol=1e-6)
+
+
 def test_weights_and_average_lie_channels_last(recipe: Make) -> None:
     ours = learner(recipe())
     ours.learn(batch(), 1)

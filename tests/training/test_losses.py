@@ -10,6 +10,7 @@ X = np.random.default_rng(0).random((3, 3, 5, 7))
 Y = np.random.default_rng(1).random((3, 3, 5, 7))
 EXPECTED = {
     "l1": np.mean(np.abs(X - Y)),
+    "mse": np.mean((X - Y) ** 2),
     "charbonnier": np.mean(np.hypot(X - Y, 1e-3)),
     "psnr": np.mean([np.log10(np.mean((x - y) ** 2) + 1e-5) for x, y in zip(X, Y, strict=True)]),
 }

@@ -68,3 +68,20 @@ def test_shrinking_follows_the_damage() -> None:
     noisy = Synthesis(["gaussian_noise"], shrink=4)(clean, 0)
     assert noisy.shape == (4, 3, 8, 8)
     assert not torch.equal(noisy, small)
+
+
+def test_given_parameters_are_not_drawn() -> None:
+    clean = torch.full((8, 3, 64, 64), 0.5)
+    given = Synthesis(["gaussian_noise:sigma=20"])(clean, 1)
+    drawn = Synthesis(["gaussian_noise"])(clean, 1)
+    spreads = (given - clean).flatten(1).std(1) * 255
+    assert spreads.tolist() == pytest.approx([20] * 8, abs=0.6)
+    assert (drawn - clean).flatten(1).std(1).std() * 255 > 3
+
+
+def test_patches_may_be_truncated_or_not_rounded() -> None:
+    clean = torch.full((4, 3, 64, 64), 100 / 255)
+    exact = Synthesis(["gaussian_noise:sigma=20"], rounding="none")(clean, 1) * 255
+    cut = Synthesis(["gaussian_noise:sigma=20"], rounding="truncated")(clean, 1) * 255
+    assert not torch.equal(exact, exact.round())
+    torch.testing.assert_close(cut, exact.floor(), rtol=0, atol=1e-3)

@@ -95,3 +95,19 @@ def test_shrunk_pictures_gain_over_their_bicubic_enlargement(photos: Path) -> No
     scores = validation.score(Bicubic(), CPU)
     assert scores["gain"] == pytest.approx(0, abs=1e-6)
     assert 20 < scores["clean"] < 60
+
+
+def test_gray_pictures_have_one_channel_and_a_protocol_of_their_own(photos: Path) -> None:
+    names = ["gray_gaussian_noise:sigma=30"]
+    gray = Validation(find_pictures(photos), crop=48, names=names, seed=0, gray=True, rounding="none")
+    assert gray.clean.shape == (6, 1, 48, 48)
+    assert gray.degraded[names[0]].shape == (6, 1, 48, 48)
+    noise = (gray.degraded[names[0]] - gray.clean) * 255
+    assert float(noise.std()) == pytest.approx(30, abs=2)
+    assert not torch.equal(noise, noise.round())
+    assert str(gray.protocol).startswith("gray on 6 held-out pictures, central 48 x 48 px: gray,")
+    with Image.open(find_pictures(photos)[0]) as picture:
+        luma = np.asarray(picture.convert("L"))
+    top, left = ((side - 48) // 2 for side in luma.shape)
+    assert np.array_equal(gray.clean[0, 0].numpy() * 255, luma[top : top + 48, left : left + 48].astype(np.float32))
+    assert gray.score(Darker(), CPU)["gain"] > -20

@@ -156,7 +156,7 @@ def arm_name(architecture: str) -> str:
     return architecture.replace(SEPARATOR, "-")
 
 
-def as_study(compared: Baselines, recipe: Path, search: SearchPart, purpose: str, protocol: str) -> Study:
+def as_study(compared: Baselines, recipe: Path, search: SearchPart, purpose: str, protocols: tuple[str, ...]) -> Study:
     """A study of the arms, all with one recipe and one budget; the found architecture is the reference.
 
     Args:
@@ -164,7 +164,7 @@ def as_study(compared: Baselines, recipe: Path, search: SearchPart, purpose: str
         recipe: File of the recipe that trains the found one from scratch.
         search: Says with which seeds.
         purpose: Of the study.
-        protocol: How pictures are compared.
+        protocols: How pictures are compared.
     """
     return Study(
         purpose=purpose,
@@ -172,7 +172,7 @@ def as_study(compared: Baselines, recipe: Path, search: SearchPart, purpose: str
         seeds=search.baselines.seeds,
         reference=compared.arm(SEARCHED),
         arms={arm: {"network.options.architecture": one} for arm, one in compared.arms.items()},
-        protocols=(protocol,),
+        protocols=protocols,
     )
 
 

@@ -1,7 +1,7 @@
 """What the modules of a supernet cost: parameters, multiply-adds or measured time.
 
-Source: CLEARER (Gou et al., NeurIPS 2020), C^p and C^f of Eq. 5, which the paper leaves open to "module size, time cost,
-FLOPs, and so on" and sets by module size to 0.7 and 0.3.
+Source: CLEARER (Gou et al., NeurIPS 2020), C^p and C^f of Eq. 5. The paper names module size, time and FLOPs, and takes
+the size: 0.7 and 0.3.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def normalised(costs: Tensor, of: Literal["kind", "column"]) -> Tensor:
     Args:
         costs: `(columns, 2)`, positive.
         of: "kind" gives every column the same two constants, the shares of all parallel and of all fusion modules, as
-            published (0.681 and 0.319 by parameters, where the paper has 0.7 and 0.3); "column" keeps their differences.
+            published (0.681 and 0.319 by parameters; the released code rounds them); "column" keeps their differences.
 
     Returns:
         `(columns, 2)` float32.

@@ -165,6 +165,12 @@ class FoundArchitecture:
             )
         return found
 
+    def fusion(self) -> dict[tuple[int, int], float]:
+        """The fusion weights by cell and column from 1, from input to output."""
+        letters = parse_architecture(self.architecture)
+        places = [(cell, column) for cell, one in enumerate(letters, 1) for column in range(1, len(one) + 1)]
+        return {place: fusion for place, (_, fusion) in zip(places, self.alphas, strict=True)}
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
         return TypeAdapter(FoundArchitecture).dump_python(self, mode="json")

@@ -102,29 +102,48 @@ class Outcome:
         found = self.found
         found.save(output / FOUND)
         draw_architecture(found.architecture, output / DRAWING, self.recipe.purpose, found.alphas)
-        draw_alphas(read_history(self.folder / JOURNAL), output / COURSE)
+        draw_alphas(self.history(), output / COURSE)
         write_recipe(training_recipe(self.recipe, found.architecture), output / TRAINING)
 
+    def history(self) -> list[tuple[int, dict[str, float]]]:
+        """Fusion alphas by step, as `drawing.read_history` gives them; the last ones exactly, the others as means.
+
+        Raises:
+            SearchError: The journal cannot be read.
+        """
+        last = {f"{cell}.{column}": value for (cell, column), value in self.found.fusion().items()}
+        means = [(step, alphas) for step, alphas in read_history(self.folder / JOURNAL) if step < self.found.step]
+        return [*means, (self.found.step, last)]
+
     def summary(self, output: Path) -> str:
-        """What was found and what to type next, as lines.
+        """What was found, as lines.
 
         Args:
             output: The folder given to `write`.
         """
-        found, weights = self.found, output / "final" / BEST
+        found = self.found
         kind = found.complexity.kind
         cost = "" if kind == "parameters" else f", its columns cost {found.complexity.total:,.4g} {UNITS[kind]}"
-        train = ["unblemish", "train", str(output / TRAINING), "-o", str(weights.parent)]
-        restore = ["unblemish", "restore", "PICTURE", "--bundle", str(weights)]
-        export = ["unblemish", "export", "network.onnx", "--bundle", str(weights)]
-        return "\n".join(
-            [
-                f"{found.architecture}: {found.parameters:,} parameters{cost}; mean gap of the alphas {found.gap:.3f}.",
-                f"{output / FOUND} is the record, {output / DRAWING} the network, {output / COURSE} how it came about.",
-                "Train it from scratch, then use it:",
-                *(f"  {shlex.join(words)}" for words in (train, restore, export)),
-            ]
+        return (
+            f"{found.architecture}: {found.parameters:,} parameters{cost}; mean gap of the alphas {found.gap:.3f}.\n"
+            f"{output / FOUND} is the record, {output / DRAWING} the network, {output / COURSE} how it came about."
         )
+
+
+def next_commands(output: Path, trained: Path | None = None) -> str:
+    """What to type after a search, as lines.
+
+    Args:
+        output: The folder given to `Outcome.write`.
+        trained: Folder of a training of the found architecture; None where there is none yet.
+    """
+    weights = (trained or output / "final") / BEST
+    train = ["unblemish", "train", str(output / TRAINING), "-o", str(weights.parent)]
+    restore = ["unblemish", "restore", "PICTURE", "--bundle", str(weights)]
+    export = ["unblemish", "export", "network.onnx", "--bundle", str(weights)]
+    words = [restore, export] if trained else [train, restore, export]
+    heading = "Use it:" if trained else "Train it from scratch, then use it:"
+    return "\n".join([heading, *(f"  {shlex.join(one)}" for one in words)])
 
 
 def size_of(network: str, options: Mapping[str, Any]) -> tuple[int, float]:

@@ -62,7 +62,7 @@ class Regret:
         spread: Its sample standard deviation over them; None for fewer than two.
         expected: Gain of the best of so many random draws, dB, by their number: exact where the whole space is trained,
             else an unbiased estimate.
-        noise: Standard deviation of an arm's mean gain over its seeds, dB; None where all have one seed.
+        noise: Standard deviation of the difference of two arms that seeds alone make, dB; None for one seed.
     """
 
     best: str
@@ -163,8 +163,15 @@ def expected_best(gains: Sequence[float], draws: int) -> float:
 
 
 def seed_noise(gains: Mapping[str, Summary]) -> float | None:
-    """Standard deviation of an arm's mean over its seeds, dB, pooled over the arms; None where all have one seed."""
-    several = [summary for summary in gains.values() if summary.spread is not None]
-    if not several:
-        return None
-    return sqrt(fmean([summary.spread**2 / len(summary.each) for summary in several if summary.spread is not None]))
+    """Standard deviation of the difference of two arms' mean gains that seeds alone make, dB, pooled over the arms.
+
+    Seeds of two arms are taken as independent.
+
+    Args:
+        gains: By arm, over its seeds.
+
+    Returns:
+        None where no arm has two seeds.
+    """
+    variances = [one.spread**2 / len(one.each) for one in gains.values() if one.spread is not None]
+    return sqrt(2 * fmean(variances)) if variances else None

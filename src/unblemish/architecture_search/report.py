@@ -9,9 +9,8 @@ from typing import Any
 
 from unblemish.architecture_search.baselines import SEARCHED, Baselines
 from unblemish.architecture_search.complexity import total_cost
-from unblemish.architecture_search.drawing import read_history
 from unblemish.architecture_search.errors import SearchError
-from unblemish.architecture_search.outcome import JOURNAL, UNITS, Outcome, size_of
+from unblemish.architecture_search.outcome import UNITS, Outcome, size_of
 from unblemish.architecture_search.ranking import (
     Agreement,
     Regret,
@@ -40,7 +39,7 @@ def search_to_dict(outcome: Outcome, record: Mapping[str, Any]) -> dict[str, Any
     Raises:
         SearchError: The journal cannot be read.
     """
-    history = read_history(outcome.folder / JOURNAL)
+    history = outcome.history()
     every = -(-len(history) // _LINES)
     kept = [one for number, one in enumerate(history[::-1]) if number % every == 0][::-1]  # the last one is kept
     return {

@@ -59,10 +59,11 @@ def supernet_scores(
     source, validation = load_data(recipe)
     patches = _patches(recipe, source, device, batches)
     found = {}
-    for architecture in architectures:
-        network = supernet.derive(architecture).to(device)
-        recalibrate(network, patches)
-        found[architecture] = validation.score(network.eval(), device)["gain"]
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        for architecture in architectures:
+            network = supernet.derive(architecture).to(device)
+            recalibrate(network, patches)
+            found[architecture] = validation.score(network, device)["gain"]
     return found
 
 

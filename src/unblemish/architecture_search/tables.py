@@ -67,10 +67,11 @@ def _agreement(found: Agreement | str) -> list[str]:
 def _regret(found: Regret | str, exhaustive: bool) -> str:
     if isinstance(found, str):
         return f"Regret: {found}."
-    noise = "unknown with one seed" if found.noise is None else f"{found.noise:.3f} dB"
     lines = [
-        f"Regret: {found.regret:.3f} dB to {found.best}, rank {found.rank} of {found.count}. Standard deviation of an "
-        f"arm's mean over its seeds: {noise}; a regret within it is none."
+        f"Regret: {found.regret:.3f} dB to {found.best}, rank {found.rank} of {found.count}.",
+        "What seeds alone make of it is unknown with one seed."
+        if found.noise is None
+        else f"Seeds alone make two arms differ by {found.noise:.3f} dB (standard deviation); within that it is none.",
     ]
     if found.mean is not None:
         kind = "all architectures" if exhaustive else "the random architectures"

@@ -1,8 +1,8 @@
 """The architecture's gradient through one step of the weights.
 
-Source: DARTS (Liu et al., ICLR 2019), Eq. 6 and 7: the gradient of L_val(w - xi grad_w L_train(w, a), a) by a. Its second
-derivatives are exact, not the central differences of Eq. 8, which bfloat16 would drown. The step is plain gradient
-descent, without momentum.
+Source: DARTS (Liu et al., ICLR 2019), Eq. 6 and 7: the gradient of L_val(w - xi grad_w L_train(w, a), a) by a. Its
+second derivatives are exact, not the central differences of Eq. 8, which bfloat16 would drown. The step is plain
+gradient descent, without momentum.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def search(
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
-        from unblemish.architecture_search.outcome import Outcome
+        from unblemish.architecture_search.outcome import Outcome, next_commands
         from unblemish.architecture_search.report import search_to_dict
         from unblemish.studies.study import StudyRun
 
@@ -71,11 +71,13 @@ def search(
     outcome = Outcome.load(run.folder, loaded)
     outcome.write(folder)
     typer.echo(outcome.summary(folder))
-    content = search_to_dict(outcome, record)
+    content, trained = search_to_dict(outcome, record), None
     if baselines:
         compared = _compare(outcome, folder, sets, accelerator)
         content |= compared.to_dict()
+        trained = compared.result.of(compared.result.study.reference)[0].run.folder
         _print(compared, table)
+    typer.echo(next_commands(folder, trained))
     if result:
         _write(result, content, loaded, overrides or [], time.monotonic() - started)
 
@@ -96,7 +98,7 @@ def _load(path: Path, overrides: list[str]) -> Recipe:
 
 def _check(run: StudyRun, words: Sequence[str], baselines: bool) -> list[ScoredSet]:
     """Complains of whatever can be known now, before hours are spent on the search; gives what is scored."""
-    from unblemish.architecture_search.baselines import check_baselines, columns_of, nth_architecture
+    from unblemish.architecture_search.baselines import SEARCHED, check_baselines, columns_of, nth_architecture
     from unblemish.architecture_search.found import training_recipe
     from unblemish.restoration.methods import build_task
     from unblemish.studies.runs import finished, rehearse
@@ -110,8 +112,8 @@ def _check(run: StudyRun, words: Sequence[str], baselines: bool) -> list[ScoredS
     # Any architecture of the space shows what would be wrong with the training of the found one.
     training = Recipe.parse(training_recipe(run.recipe, nth_architecture(counts, 0)), "the recipe of the training")
     if not finished(run):
-        rehearse(StudyRun("of the training", training.seed, training, run.folder), build_task)
-    return study_runs.scored_sets(words, training, (_protocol(training),), _METRICS)
+        rehearse(StudyRun(SEARCHED, training.seed, training, run.folder), build_task)
+    return study_runs.scored_sets(words, training, _protocols(training), _METRICS)
 
 
 def _carry_out(run: StudyRun, accelerator: str) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _compare(outcome: Outcome, folder: Path, sets: Sequence[ScoredSet], accelera
     recipe, part = outcome.recipe, outcome.recipe.search
     assert part
     compared = baselines(outcome.found.architecture, part.baselines, recipe.seed)
-    study = as_study(compared, folder / TRAINING, part, recipe.purpose, _protocol(recipe))
+    study = as_study(compared, folder / TRAINING, part, recipe.purpose, _protocols(recipe))
     planned = plan(study, folder / "trained")
     for run in planned:
         study_runs.train_and_score(run, sets, accelerator)
@@ -157,9 +159,9 @@ def _compare(outcome: Outcome, folder: Path, sets: Sequence[ScoredSet], accelera
     return Comparison(outcome, compared, StudyResult.gather(study, planned, sets), supernet)
 
 
-def _protocol(recipe: Recipe) -> str:
-    """How pictures are compared: as the validation of the recipe does."""
-    return "gray" if recipe.data.gray else "rgb"
+def _protocols(recipe: Recipe) -> tuple[str, ...]:
+    """How pictures are compared: as the recipe's validation does, and gray ones as CLEARER's tables do, too."""
+    return ("gray", "clearer") if recipe.data.gray else ("rgb",)
 
 
 def _print(compared: Comparison, table: Path | None) -> None:
@@ -167,7 +169,7 @@ def _print(compared: Comparison, table: Path | None) -> None:
     from unblemish.architecture_search.tables import to_markdown
 
     text = to_markdown(compared)
-    typer.echo(f"\n{text}", nl=False)
+    typer.echo(f"\n{text}")
     if table:
         study_runs.write_text(table, text)
 

@@ -55,14 +55,14 @@ class Journal(Callback):
 
     Args:
         folder: The run's folder, which exists.
-        every: Steps between two training lines; the terms are means over them.
+        every: Steps between two training lines; each term is its mean over those it is given in.
     """
 
     def __init__(self, folder: Path, every: int = 50) -> None:
         self.folder = folder
         self.every = every
         self._sums: dict[str, float] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
         self._step, self._rate = 0, 0.0
         self._board: SummaryWriter | None = None
 
@@ -77,7 +77,7 @@ class Journal(Callback):
         """Sums the terms and writes their means every so many steps."""
         for name, value in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
+            self._counts[name] = self._counts.get(name, 0) + 1
         self._step, self._rate = step, rate
         if step % self.every == 0:
             self._write_means()
@@ -89,16 +89,16 @@ class Journal(Callback):
 
     def on_end(self, result: FitResult | None) -> None:
         """Writes the steps not yet written and closes the event file."""
-        if self._count:
+        if self._sums:
             self._write_means()
         if self._board:
             self._board.close()
 
     def _write_means(self) -> None:
-        means = {name: value / self._count for name, value in self._sums.items()}
-        self._line("train", self._step, {"mean_over": self._count, "rate": self._rate, **means})
+        means = {name: value / self._counts[name] for name, value in self._sums.items()}
+        self._line("train", self._step, {"mean_over": max(self._counts.values()), "rate": self._rate, **means})
         self._plot("train", self._step, {**means, "rate": self._rate})
-        self._sums, self._count = {}, 0
+        self._sums, self._counts = {}, {}
 
     def _line(self, event: str, step: int, content: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
