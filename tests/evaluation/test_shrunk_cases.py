@@ -55,6 +55,16 @@ def test_damage_comes_before_shrinking_and_stays_the_same(odd: Path) -> None:
     assert first.damaged.shape == undamaged.damaged.shape == (1, 3, 33, 47)
 
 
+def test_given_parameters_are_not_drawn(odd: Path) -> None:
+    given = ShrunkFolder(odd, 2, create("gaussian_noise"), values={"sigma": 20.0})
+    assert given.damage.startswith("sigma=20, seed 0; then")
+    (case,), (plain,) = given, ShrunkFolder(odd, 2)
+    assert isinstance(case, Case)
+    assert isinstance(plain, Case)
+    noise = (case.damaged - plain.damaged).std() * 255
+    assert 5 < noise < 15  # shrinking by two averages it away in part
+
+
 def test_what_cannot_be_shrunk_is_named(odd: Path, tmp_path: Path) -> None:
     Image.new("RGB", (3, 30)).save(odd / "thin.png")
     (odd / "broken.png").write_text("junk")

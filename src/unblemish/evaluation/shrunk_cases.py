@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unblemish.degradations.base import Degradation
+from unblemish.degradations.parsing import draw
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.degradations.resampling import resized
 from unblemish.degradations.seeding import picture_generator
@@ -23,8 +24,8 @@ class ShrunkFolder(CaseSet):
     Args:
         folder: Clean pictures, searched recursively.
         factor: How many times the sides are shrunk, at least 2.
-        degradation: Damages the picture before it is shrunk, with parameters drawn from the published ranges;
-            None for shrinking alone.
+        degradation: Damages the picture before it is shrunk; None for shrinking alone.
+        values: Its parameters, with defaults for the rest; none draws them from the published ranges.
         seed: Of the parameters and the noise.
         limit: Score only the first so many pictures in the order of their names.
 
@@ -39,17 +40,22 @@ class ShrunkFolder(CaseSet):
         factor: int,
         degradation: Degradation | None = None,
         *,
+        values: dict[str, float] | None = None,
         seed: int = 0,
         limit: int | None = None,
     ) -> None:
         if factor < 2:
             raise ValueError(f"a factor of {factor} shrinks nothing; score such pictures with DegradedFolder")
         self._folder, self._factor, self._degradation, self._seed = folder, factor, degradation, seed
+        self._values = dict(values or {})
         self._paths = find_pictures(folder)[:limit]
         self.name = self.kind = f"x{factor}" if degradation is None else f"{degradation.name}_x{factor}"
         self.title = f"Shrunk x{factor}" if degradation is None else f"{degradation.title}, shrunk x{factor}"
         self.source = folder_label(folder)
-        drawn = "" if degradation is None else f"drawn from the published ranges, seed {seed}; then "
+        given = (
+            ", ".join(f"{key}={value:g}" for key, value in self._values.items()) or "drawn from the published ranges"
+        )
+        drawn = "" if degradation is None else f"{given}, seed {seed}; then "
         self.damage = f"{drawn}antialiased bicubic shrinking by {factor}, rounded to 8 bit"
 
     def __len__(self) -> int:
@@ -69,5 +75,5 @@ class ShrunkFolder(CaseSet):
         damaged = clean
         if self._degradation is not None:
             generator = picture_generator(self._seed, self._degradation.name, name)
-            damaged = self._degradation.apply(clean, self._degradation.sample(1, generator), generator)
+            damaged = self._degradation.apply(clean, draw(self._degradation, self._values, 1, generator), generator)
         return Case(name, quantise_8bit(resized(damaged, height, width)), clean)

@@ -92,8 +92,9 @@ def case_sets(folder: Path, damage: DegradationPart, seed: int = 0, gray: bool =
         return (PairedFolder.below(folder, preparation=Preparation(gray=gray)),)
     parsed = [parse(name) for name in damage.names]
     if damage.shrink > 1:
-        degradations = [degradation for degradation, _ in parsed]
-        return tuple(ShrunkFolder(folder, damage.shrink, one, seed=seed) for one in degradations or [None])
+        return tuple(
+            ShrunkFolder(folder, damage.shrink, one, values=values, seed=seed) for one, values in parsed or [(None, {})]
+        )
     prepared = Preparation(gray=gray, rounding=damage.rounding)
     return tuple(
         DegradedFolder(folder, one, values=values, sampled=not values, seed=seed, preparation=prepared)
