@@ -37,6 +37,7 @@ def desk(tmp_path: Path) -> Path:
         "holiday/beach/a.jpg",
         "photos/a.jpg",
         "photos/b.jpg",
+        "photos/c.jpg",
         "pairs/hazy/a.jpg",
         "pairs/clear/a.jpg",
     ):
@@ -57,7 +58,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document", ["README.md", "docs/guide.md", "docs/examination.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/guide.md", "docs/examination.md", "docs/search.md"])
 def test_every_command_of_the_page_runs(document: str, desk: Path) -> None:
     # Building a bundle takes hundreds of trainings' steps; its own tests run the tutorial at tiny size.
     skipped = ("make ", "unblemish group build", "unblemish restore photo.jpg --bundle my.bundle")
@@ -66,6 +67,8 @@ def test_every_command_of_the_page_runs(document: str, desk: Path) -> None:
     for command in found:
         if " train " in command:
             command = command.replace("steps=20000", f"steps=2 {TINY}")
+        elif "unblemish search " in command:
+            command += f" steps=2 {TINY} search.warmup=1 network.options.width=2 'search.training={{steps: 2}}'"
         elif " bench " in command:
             command += " --size 64 --repeats 1 --engine eager --engine default"
         elif " --with grids " in command:

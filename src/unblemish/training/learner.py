@@ -39,9 +39,10 @@ class Learner:
         self._average = WeightAverage(task.network, recipe.ema)
         self._average.network.to(fabric.device)
         self._optimiser = _optimiser(part, task)
+        if recipe.compile:  # the network alone: tasks draw and count, which a compiler would follow in vain
+            task.network.compile()
         # State is read and written through the bare task and optimiser: no wrapper's prefix gets into names.
-        module = cast(Task, torch.compile(task)) if recipe.compile else task
-        self._wrapped, self._stepper = fabric.setup(module, self._optimiser)
+        self._wrapped, self._stepper = fabric.setup(task, self._optimiser)
 
     @property
     def averaged(self) -> Network:

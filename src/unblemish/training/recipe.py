@@ -47,7 +47,7 @@ class Recipe(Part):
         default=0.999, ge=0, lt=1, description="weight of the old average in the averaged weights; 0 is none"
     )
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
-    compile: bool = Field(default=False, description="torch.compile the task")
+    compile: bool = Field(default=False, description="torch.compile the network")
     save_every: int = Field(default=500, ge=1, description="steps between checkpoints")
     seed: int = Field(default=0, ge=0)
 
