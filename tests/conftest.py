@@ -81,6 +81,23 @@ def recipe(photos: Path) -> Callable[..., Recipe]:
     return make
 
 
+@pytest.fixture
+def search(recipe: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """A factory of tiny recipes that search; overrides are as for `recipe`, and `search` adds to its part."""
+
+    def make(search: dict[str, Any] | None = None, **overrides: Any) -> Recipe:
+        content: dict[str, Any] = {
+            "network": {"name": "multiscale_supernet", "options": {"columns": "2/1", "width": 2}},
+            "search": {"warmup": 2, "rate": 0.05, **(search or {})},
+            "task__loss": "mse",
+            "optimiser": {"kind": "sgd", "rate": 0.01, "weight_decay": 1e-3, "clip": 5.0},
+            "ema": 0.0,
+        }
+        return recipe(**{**content, **overrides})
+
+    return make
+
+
 class Recorder(Callback):
     """Keeps every event; calls `at[step]()` after a step."""
 

@@ -11,14 +11,17 @@ import torch
 import typer
 from PIL import Image
 
+from unblemish.architecture_search.found import training_recipe, write_recipe
 from unblemish.commands import group_build
 from unblemish.errors import UserError
 from unblemish.examination import classifier
 from unblemish.networks.catalogue import create
+from unblemish.pictures.picture import Picture
 from unblemish.restoration import group_training
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
 from unblemish.restoration.restorer import Restorer
+from unblemish.training.recipe import Recipe
 
 TINY = (
     *("network.name=srresnet", "network.options={blocks: 1, width: 4}", "data.patch=32", "batch=2"),
@@ -66,6 +69,18 @@ def _write_bundle(folder: Path) -> None:
     examination = ((seeing, describing.state_dict()), (KnowledgeCard(settings={}, **STATED), {"a": torch.ones(1)}))
     groups = [Group(name="all", degradations=("jpeg",), network="base")]
     Bundle.write(folder, [(card, restoring.state_dict())], groups=groups, examination=examination)
+
+
+def test_a_searched_architecture_becomes_a_bundle(call: Call, tmp_path: Path, search: Callable[..., Recipe]) -> None:
+    write_recipe(training_recipe(search(data__folder="photos"), "PF/F"), tmp_path / "train.yaml")
+    words = (*WORDS, "--degradations", "jpeg", "--reduction", "1", "--patches", "8", "--recipe", "train.yaml")
+    status, shown, said = call(*words, *(word for word in TINY if "network" not in word))
+    assert status == 0, shown + said
+    built = Bundle.load(tmp_path / "my.bundle")
+    card = built.entry()
+    assert (card.architecture, card.options["architecture"]) == ("multiscale", "PF/F")
+    picture = Picture(np.zeros((40, 50, 3), np.uint8), "png")
+    assert Restorer(built, device="cpu", group="jpeg").restore(picture).pixels.shape == (40, 50, 3)
 
 
 def test_a_folder_becomes_a_bundle(call: Call, tmp_path: Path) -> None:

@@ -109,6 +109,12 @@ def test_bfloat16_stays_within_two_units_in_the_last_place(name: str, lively: Bu
 
 
 @every_network
+def test_weights_in_bfloat16_give_a_picture_in_its_own_type(name: str, lively: Build) -> None:
+    with torch.inference_mode():
+        assert copy.deepcopy(lively(name)).bfloat16()(noise(1, 3, 17, 29)).dtype == torch.float32
+
+
+@every_network
 def test_same_seed_same_weights(name: str) -> None:
     torch.manual_seed(3)
     first = create(name).state_dict()

@@ -51,7 +51,7 @@ class Network(nn.Module, ABC):
             mode = "reflect" if below < height and right < width else "replicate"
             x = F.pad(x, (0, right, 0, below), mode=mode)
         y = self.transform(x)
-        return y[..., : height * self.scale, : width * self.scale]
+        return y[..., : height * self.scale, : width * self.scale].to(x.dtype)
 
     @abstractmethod
     def transform(self, x: Tensor) -> Tensor:
