@@ -150,11 +150,12 @@ def _ranks(ranking: dict[str, Any]) -> str:
         "log_likelihood": "likelihood by the alphas",
     }
     words = []
-    for way, found in ranking.items():
+    for way, name in names.items():
+        found = ranking[way]
         if "refused" in found:
-            words.append(f"{names[way]}: {found['refused']}")
+            words.append(f"{name}: {found['refused']}")
         else:
-            words.append(f"{names[way]} {found['tau']:+.2f} (p {found['tau_p']:.2g}, {found['count']} architectures)")
+            words.append(f"{name} {found['tau']:+.2f} (p {found['tau_p']:.2g}, {found['count']} architectures)")
     return f"Kendall's tau with the trained gain: {'; '.join(words)}."
 
 
