@@ -64,9 +64,12 @@ def load_rgb(path: Path, gray: bool = False) -> RGB8:
     return gray_rgb(rgb) if gray else rgb
 
 
-def to_batch(patches: Sequence[RGB8]) -> Tensor:
-    """Equal `(H, W, 3)` uint8 patches as `(B, 3, H, W)` float32 in [0, 1], channels last in memory."""
-    stacked = torch.from_numpy(np.stack(patches))  # (B, H, W, 3)
+def to_batch(patches: Sequence[RGB8], device: torch.device | str = "cpu") -> Tensor:
+    """Equal `(H, W, 3)` uint8 patches as `(B, 3, H, W)` float32 in [0, 1] on a device, channels last in memory.
+
+    They travel there as bytes.
+    """
+    stacked = torch.from_numpy(np.stack(patches)).to(device)  # (B, H, W, 3)
     return stacked.permute(0, 3, 1, 2).float().div_(255)  # (B, 3, H, W)
 
 

@@ -98,7 +98,7 @@ def draw_batch(recipe: Recipe, source: PatchSource, synthesis: Synthesis, seed: 
     """The batch that belongs to a `step_seed`; also sets PyTorch's global generators to it."""
     torch.manual_seed(seed)
     patches = source.batch(recipe.batch, np.random.default_rng(seed))
-    clean = to_batch(patches).to(device).contiguous(memory_format=torch.channels_last)
+    clean = to_batch(patches, device).contiguous(memory_format=torch.channels_last)
     degraded = synthesis(clean, seed)
     return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)
 
