@@ -16,7 +16,8 @@ from typing import Any
 
 from page_blocks import provenance_line, replace_block
 
-from unblemish.architecture_search.drawing import draw_alphas, draw_architecture
+from unblemish.architecture_search.alphas_plot import draw_alphas
+from unblemish.architecture_search.drawing import draw_architecture
 from unblemish.architecture_search.published import (
     ALPHAS,
     GAPS,

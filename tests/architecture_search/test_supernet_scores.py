@@ -11,8 +11,8 @@ from torch import nn
 from unblemish.architecture_search.supernet_scores import kept_scores, recalibrate, supernet_scores
 from unblemish.networks.catalogue import create
 from unblemish.networks.multiscale_supernet import MultiScaleSupernet
+from unblemish.training.division import load_data
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import load_data
 
 CPU = torch.device("cpu")
 OPTIONS = {"columns": "1/1", "width": 2, "residual": True}

@@ -14,9 +14,9 @@ from unblemish.grouping.errors import GroupingError, SearchStoppedError
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights, save_weights
 from unblemish.training.callbacks import Journal
+from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import load_data
 from unblemish.training.validation import Validation
 
 

@@ -15,10 +15,11 @@ from unblemish.training import fit as module
 from unblemish.training.callbacks import FitResult
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import PatchSource
+from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import draw_batch, fit, step_seed
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import build_task, load_data
+from unblemish.training.run import build_task
 from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch
 

@@ -21,9 +21,10 @@ from PIL import Image
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights, save_weights
 from unblemish.training.checkpoint import Checkpoint
+from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import build_task, load_data, stop_on_signal, train
+from unblemish.training.run import build_task, stop_on_signal, train
 
 Make = Callable[..., Recipe]
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ from torch import Tensor
 from unblemish.architecture_search.complexity import measure_costs
 from unblemish.architecture_search.task import ArchitectureBatches, SearchTask
 from unblemish.networks.multiscale_supernet import MultiScaleSupernet
+from unblemish.training.division import patch_source, split_for_search, split_pictures
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import draw_batch, step_seed
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import patch_source, split_for_search, split_pictures
 from unblemish.training.schedule import rate_factor
 from unblemish.training.search_part import SearchPart
 from unblemish.training.synthesis import Synthesis

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unblemish.architecture_search.alphas_plot import draw_alphas, read_history
 from unblemish.architecture_search.complexity import Complexity
-from unblemish.architecture_search.drawing import draw_alphas, draw_architecture, read_history
+from unblemish.architecture_search.drawing import draw_architecture
 from unblemish.architecture_search.errors import SearchError
 from unblemish.architecture_search.found import FoundArchitecture, training_recipe, write_recipe
 from unblemish.evaluation.timing import multiply_adds_per_pixel
@@ -106,7 +107,7 @@ class Outcome:
         write_recipe(training_recipe(self.recipe, found.architecture), output / TRAINING)
 
     def history(self) -> list[tuple[int, dict[str, float]]]:
-        """Fusion alphas by step, as `drawing.read_history` gives them; the last ones exactly, the others as means.
+        """Fusion alphas by step, as `alphas_plot.read_history` gives them; the last ones exactly, the others as means.
 
         Raises:
             SearchError: The journal cannot be read.

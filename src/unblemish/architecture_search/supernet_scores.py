@@ -18,9 +18,9 @@ from unblemish.evaluation.provenance import write_result
 from unblemish.networks.multiscale_supernet import MultiScaleSupernet
 from unblemish.studies.records import file_digest, read_record
 from unblemish.training.data import PatchSource
+from unblemish.training.division import load_data
 from unblemish.training.fit import FINAL, draw_batch, step_seed
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import load_data
 from unblemish.training.synthesis import Synthesis
 
 BATCHES = 20

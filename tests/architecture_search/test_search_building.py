@@ -16,33 +16,9 @@ from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST
 from unblemish.training.recipe import Recipe
-from unblemish.training.run import load_data, split_for_search, split_pictures, train
+from unblemish.training.run import train
 
 Make = Callable[..., Recipe]
-
-
-def test_the_two_levels_and_the_validation_share_no_picture(search: Make) -> None:
-    made = search()
-    training, validation = split_pictures(made)
-    weights, architecture = split_for_search(made, training, validation)
-    assert (len(weights), len(architecture), len(validation)) == (2, 2, 2)
-    assert len({*weights, *architecture, *validation}) == 6
-    assert len(load_data(made)[0]) == 2
-
-
-def test_a_folder_for_the_architecture(search: Make, photos: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own"
-    own.mkdir()
-    for number in (0, 3):
-        (own / f"{number}.png").symlink_to(photos / f"picture{number}.png")
-    made = search(search={"folder": str(own)}, validation__pictures=1)
-    training, validation = split_pictures(made)
-    weights, architecture = ({p.resolve() for p in part} for part in split_for_search(made, training, validation))
-    assert architecture <= {photos / "picture0.png", photos / "picture3.png"}
-    assert not architecture & {*weights, *(p.resolve() for p in validation)}
-    same = search(search={"folder": str(photos)})
-    with pytest.raises(TrainingError, match="leave no pictures of their own for the weights"):
-        split_for_search(same, *split_pictures(same))
 
 
 def test_both_levels_draw_other_patches(search: Make) -> None:
