@@ -31,9 +31,6 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
 _MODULES = {PARALLEL: ("#0072b2", "#e3eff8"), FUSION: ("#b34700", "#fbeadb")}
 """Colours of a module's letter and of what lies behind it."""
 
-_MODULES = {PARALLEL: ("#0072b2", "#e3eff8"), FUSION: ("#b34700", "#fbeadb")}
-"""Colours of a module's letter and of what lies behind it."""
-
 _LIGHT, _DARK = (0.88, 0.82, 0.94), (0.33, 0.16, 0.50)
 """Squares at full and at the lowest resolution."""
 
