@@ -11,6 +11,7 @@ Table 5 are `results/search_table5_*.json`, which the headers of `recipes/search
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ WAYS = {"": "whole, eight orientations", "-P": "patches"}
 """How the rows of CLEARER and CLEARER-P are scored, by what is added to the name."""
 
 NONE = "–"
+UNMEASURED = "Not measured yet; `recipes/QUEUE.md` says what is to come.\n"
 
 
 def table_1(content: dict[str, Any]) -> str:
@@ -230,13 +232,17 @@ def main() -> None:
     order = [path.stem for path in sorted(SEARCHES.glob("*.yaml"))]
     found = [path for name in order if (path := RESULTS / f"{PREFIX}{name}.json").exists()]
     replace_block(PAGE, "searches", "\n".join(map(search_text, found)))
-    if (protocol := RESULTS / "clearer_protocol.json").exists():
-        content = json.loads(protocol.read_text(encoding="utf-8"))
-        line = provenance_line(protocol, content["provenance"])
-        replace_block(PAGE, "table 1", f"{table_1(content)}\n{line}")
-        replace_block(PAGE, "table 3", f"{table_3(content)}\n{line}")
-    if grid := sorted(RESULTS.glob(f"{PREFIX}table5_*.json")):
-        replace_block(PAGE, "table 5", table_5([RESULTS / f"{PREFIX}denoising.json", *grid]) + "\n")
+    protocol = RESULTS / "clearer_protocol.json"
+    for name, table in (("table 1", table_1), ("table 3", table_3)):
+        replace_block(PAGE, name, _protocol_text(protocol, table) if protocol.exists() else UNMEASURED)
+    grid = sorted(RESULTS.glob(f"{PREFIX}table5_*.json"))
+    first = RESULTS / f"{PREFIX}denoising.json"
+    replace_block(PAGE, "table 5", table_5([first, *grid]) + "\n" if first.exists() else UNMEASURED)
+
+
+def _protocol_text(result: Path, table: Callable[[dict[str, Any]], str]) -> str:
+    content = json.loads(result.read_text(encoding="utf-8"))
+    return f"{table(content)}\n{provenance_line(result, content['provenance'])}"
 
 
 if __name__ == "__main__":
