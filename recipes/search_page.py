@@ -151,6 +151,8 @@ def _ranks(ranking: dict[str, Any]) -> str:
         "supernet": "gain with the supernet's weights, statistics averaged anew",
         "supernet_as_searched": "the same with the mixture's statistics",
         "log_likelihood": "likelihood by the alphas",
+        "parameters": "number of parameters",
+        "multiply_adds_per_pixel": "multiply-adds",
     }
     words = []
     for way, name in names.items():

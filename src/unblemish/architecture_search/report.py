@@ -25,6 +25,9 @@ from unblemish.studies.result import StudyResult, Summary
 LIKELIHOOD = "log_likelihood"
 """Way to judge an architecture by the alphas alone; the others are those of `supernet_scores.kept_scores`."""
 
+PARAMETERS, WORK = "parameters", "multiply_adds_per_pixel"
+"""Sizes that architectures are judged by, too: what a search must know better than."""
+
 _LINES = 100
 """Points of the alphas' course that a result keeps at most."""
 
@@ -77,9 +80,18 @@ class Comparison:
         found = {way: {arm: gains[one] for arm, one in arms.items()} for way, gains in self.supernet.items()}
         return found | {LIKELIHOOD: {arm: log_likelihood(alphas, one) for arm, one in arms.items()}}
 
+    @cached_property
+    def sizes(self) -> dict[str, dict[str, float]]:
+        """Parameters and multiply-adds a pixel of the trained networks, by arm: what needs no search to be known."""
+        found: dict[str, dict[str, float]] = {PARAMETERS: {}, WORK: {}}
+        for arm in self.compared.arms:
+            part = self.result.recipe(arm).network
+            found[PARAMETERS][arm], found[WORK][arm] = size_of(part.name, part.options)
+        return found
+
     def agreements(self) -> dict[str, Agreement | str]:
-        """How each way orders the trained arms, or why that cannot be said."""
-        return {way: self._agreement(values) for way, values in self.judged().items()}
+        """How each way, and size, orders the trained arms, or why that cannot be said."""
+        return {way: self._agreement(values) for way, values in (self.judged() | self.sizes).items()}
 
     def regret(self) -> Regret | str:
         """What the search gave away, or why that cannot be said yet."""
@@ -99,14 +111,11 @@ class Comparison:
         judged, roles = self.judged(), self.compared.standing_for()
         found = {}
         for arm, architecture in self.compared.arms.items():
-            part = self.result.recipe(arm).network
-            parameters, work = size_of(part.name, part.options)
             gain = self.gains.get(arm)
             found[arm] = {
                 "architecture": architecture,
                 "stands_for": roles[arm],
-                "parameters": parameters,
-                "multiply_adds_per_pixel": work,
+                **{size: values[arm] for size, values in self.sizes.items()},
                 "cost": total_cost(self.outcome.costs, architecture),
                 "cost_unit": UNITS[self.outcome.found.complexity.kind],
                 "gain": asdict(gain) if gain else None,

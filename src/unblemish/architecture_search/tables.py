@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unblemish.architecture_search.ranking import Agreement, Regret
-from unblemish.architecture_search.report import LIKELIHOOD, Comparison
+from unblemish.architecture_search.report import LIKELIHOOD, PARAMETERS, WORK, Comparison
 from unblemish.architecture_search.supernet_scores import AS_SEARCHED, RECALIBRATED
 from unblemish.studies.result import Summary
 from unblemish.studies.table import to_markdown as study_tables
@@ -15,6 +15,7 @@ _TITLES = {
     AS_SEARCHED: "the same, statistics of the mixture, dB",
     LIKELIHOOD: "log likelihood by the alphas",
 }
+_SIZES = {PARAMETERS: "parameters alone", WORK: "multiply-adds alone"}
 _NONE = "–"
 
 
@@ -53,7 +54,8 @@ def _architectures(found: Comparison) -> str:
 
 def _ranks(found: Comparison) -> str:
     headings = ["judged by", "architectures", "Kendall's tau-b", "p", "Spearman's rho", "p", "note"]
-    rows = [[_TITLES[way], *_agreement(one)] for way, one in found.agreements().items()]
+    titles = {**_TITLES, **_SIZES}
+    rows = [[titles[way], *_agreement(one)] for way, one in found.agreements().items()]
     return _table(headings, rows)
 
 
