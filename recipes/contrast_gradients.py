@@ -26,7 +26,7 @@ from unblemish.evaluation.provenance import provenance, write_result
 from unblemish.restoration.methods import build_task
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.division import load_data
-from unblemish.training.fit import LAST, draw_batch
+from unblemish.training.fit import LAST, draw_batch, step_seed
 from unblemish.training.learner import lay_channels_last
 from unblemish.training.recipe import Recipe
 from unblemish.training.synthesis import Synthesis
@@ -43,12 +43,12 @@ def pull(run: Path, batches: int) -> dict[str, float]:
     task.load_state_dict(state.task)
     task.train()
     fabric = Fabric(accelerator="cpu", devices=1, precision=recipe.precision)
-    damage = recipe.degradations
-    synthesis = Synthesis(damage.names, damage.clean, damage.shrink)
+    synthesis = Synthesis.of(recipe.degradations)
     source, _ = load_data(recipe)
     found = []
     for number in range(1, batches + 1):
-        batch = draw_batch(recipe, source, synthesis, state.step + number, fabric)
+        seed = step_seed(recipe.seed, fabric.global_rank, state.step + number)
+        batch = draw_batch(recipe, source, synthesis, seed, fabric.device)
         with fabric.autocast():
             found.append(asdict(measure_pull(task, batch)))
     return {key: fmean(row[key] for row in found) for key in found[0]} | {"step": state.step}
