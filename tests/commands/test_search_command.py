@@ -143,9 +143,11 @@ def test_baselines_are_trained_alike_and_ranked(
         ran = search(*words)
     assert ran.status == 130
     assert "stopped in searched_seed0, which is saved; the same command goes on" in ran.err
-    ran = search(*words, "--result", "result.json", "--table", "table.md")
+    ran = search(*words, "--result", "result.json", "--table", "table.md", "--contact-sheet", "sheet.png")
     assert ran.status == 0, ran.err
     assert "steps 3 to 4" in ran.err
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 6 * 50  # clean, damaged and four networks or more
     assert (tmp_path / "table.md").read_text() in ran.out
     assert "unblemish restore PICTURE --bundle out/trained/searched_seed0/best.safetensors" in ran.out
     assert "Regret: " in ran.out
@@ -219,6 +221,9 @@ def test_a_whole_space_is_trained(search: Callable[..., Any], tmp_path: Path) ->
         (["network.options.columns=2/x"], "columns='2/x' is not allowed"),
         (["data.folder=nowhere"], "nowhere: no such folder"),
         (["--table", "table.md"], "add --baselines"),
+        (["--contact-sheet", "sheet.png"], "add --baselines"),
+        (["--baselines", "--contact-sheet", "sheet.png"], "add --score NAME=FOLDER"),
+        (["--baselines", "--score", "tiny=set", "--contact-sheet", "sheet.txt"], "sheet.txt"),
         (["--result", "set"], "set: is a folder; give the name of a file"),
         (["--baselines", "search.baselines.random=9"], "search.baselines.random=9 is more than the space of 8"),
         (["--baselines", "--score", "set"], "not of the form NAME=FOLDER"),

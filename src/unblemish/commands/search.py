@@ -46,6 +46,9 @@ def search(
     ] = None,
     result: Annotated[Path | None, typer.Option(help="Write all that was found as JSON.")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the printed tables as Markdown.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", help="Write what the trained networks make of the first pictures.")
+    ] = None,
     accelerator: options.Accelerator = "auto",
 ) -> None:
     """Search an architecture as a recipe says (CLEARER), and write the recipe that trains it.
@@ -61,10 +64,8 @@ def search(
         from unblemish.studies.study import StudyRun
 
     started = time.monotonic()
-    if (score or table) and not baselines:
-        raise UserError("--score and --table are for trained networks; add --baselines to train them")
+    _check_outputs(result, table, sheet, baselines, score or [])
     loaded, folder = _load(recipe, overrides or []), output or Path("runs") / recipe.stem
-    study_runs.check_files((result, table))
     run = StudyRun("search", loaded.seed, loaded, folder / "search")
     sets = _check(run, score or [], baselines)
     record = _carry_out(run, accelerator)
@@ -76,10 +77,25 @@ def search(
         compared = _compare(outcome, folder, sets, accelerator)
         content |= compared.to_dict()
         trained = compared.result.of(compared.result.study.reference)[0].run.folder
-        _print(compared, table)
+        _print(compared, table, sheet)
     typer.echo(next_commands(folder, trained))
     if result:
         _write(result, content, loaded, overrides or [], time.monotonic() - started)
+
+
+def _check_outputs(
+    result: Path | None, table: Path | None, sheet: Path | None, baselines: bool, score: Sequence[str]
+) -> None:
+    """Complains of what could not be written, before the hours of training."""
+    from unblemish.evaluation.contact_sheets import check_sheet_ending
+
+    if (score or table or sheet) and not baselines:
+        raise UserError("--score, --table and --contact-sheet are for trained networks; add --baselines to train them")
+    study_runs.check_files((result, table, sheet))
+    if sheet:
+        check_sheet_ending(sheet)
+        if not score:
+            raise UserError(f"{sheet}: there is nothing to show without pictures; add --score NAME=FOLDER")
 
 
 def _load(path: Path, overrides: list[str]) -> Recipe:
@@ -164,14 +180,18 @@ def _protocols(recipe: Recipe) -> tuple[str, ...]:
     return ("gray", "clearer") if recipe.data.gray else ("rgb",)
 
 
-def _print(compared: Comparison, table: Path | None) -> None:
-    """Prints the tables, and writes them where that is wanted."""
+def _print(compared: Comparison, table: Path | None, sheet: Path | None) -> None:
+    """Prints the tables, and writes them and the contact sheet where that is wanted."""
     from unblemish.architecture_search.tables import to_markdown
+    from unblemish.evaluation.contact_sheets import save_sheet
+    from unblemish.studies.sheet import study_sheet
 
     text = to_markdown(compared)
     typer.echo(f"\n{text}")
     if table:
         study_runs.write_text(table, text)
+    if sheet:
+        save_sheet(study_sheet(compared.result), sheet)
 
 
 def _write(path: Path, content: dict[str, Any], recipe: Recipe, overrides: Sequence[str], seconds: float) -> None:
