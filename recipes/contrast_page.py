@@ -19,8 +19,9 @@ from typing import Any
 
 from page_blocks import provenance_line, replace_block
 
-from unblemish.commands.bench_tables import contrast_table, markdown
+from unblemish.commands.bench_tables import contrast_table
 from unblemish.contrast.cost import Cost
+from unblemish.evaluation.markdown import markdown_table
 from unblemish.evaluation.metrics import create_metric
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +94,7 @@ def gains_text(results: list[Path]) -> str:
                 budget = f"{reference['budget']['steps']:,}"
                 network = reference["recipe"]["network"]["name"]
                 rows.append([f"`{name}`", network, budget, key.split("/")[0], *gains])
-    return markdown(("study", "network", "steps", "scored on", "SPN, dB", "CR, dB", "CCR, dB"), rows)
+    return markdown_table(("study", "network", "steps", "scored on", "SPN, dB", "CR, dB", "CCR, dB"), rows)
 
 
 def gradient_text(result: Path) -> str:
@@ -104,7 +105,7 @@ def gradient_text(result: Path) -> str:
         for name, run in content["runs"].items()
     ]
     headings = ("run", "push at the picture", "push at the weights", "alignment at the picture", "at the weights")
-    return markdown(headings, rows) + "\n" + provenance_line(result, content["provenance"])
+    return markdown_table(headings, rows) + "\n" + provenance_line(result, content["provenance"])
 
 
 def _seeds(arm: dict[str, Any]) -> str:
@@ -153,7 +154,7 @@ def _table(content: dict[str, Any], keys: list[str]) -> str:
         seeds = "" if _seeds(arm) == _seeds(reference) else f" (seeds {_seeds(arm)})"
         pace = fmean(run["seconds_a_step"] for run in arm["runs"].values())
         rows.append([f"{name}{mark}{seeds}", f"{pace:.2f}", *cells])
-    return markdown(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _cell(arm: dict[str, Any], key: str, is_reference: bool) -> str:

@@ -30,7 +30,7 @@ from unblemish.architecture_search.published import (
     PublishedConfiguration,
     PublishedScore,
 )
-from unblemish.commands.bench_tables import markdown
+from unblemish.evaluation.markdown import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS, IMAGES, SEARCHES = (
@@ -53,7 +53,7 @@ def table_1(content: dict[str, Any]) -> str:
             rows.append([_ours(suffix, rounding), *cells])
     cells = [_found(content, sigma, "bsds500_test", WAYS[""], "truncated", "input") for sigma in SIGMAS]
     rows.append(["noisy picture, here", *cells])
-    return markdown(("method", *(f"sigma {sigma}" for sigma in SIGMAS)), rows)
+    return markdown_table(("method", *(f"sigma {sigma}" for sigma in SIGMAS)), rows)
 
 
 def table_3(content: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def table_3(content: dict[str, Any]) -> str:
         for suffix, way in WAYS.items():
             cells = [_found(content, 50, name.lower(), way, rounding) for name in SETS]
             rows.append([_ours(suffix, rounding), *cells])
-    return markdown(("method", *SETS), rows)
+    return markdown_table(("method", *SETS), rows)
 
 
 def table_5(results: list[Path]) -> str:
@@ -82,7 +82,7 @@ def table_5(results: list[Path]) -> str:
         "lambda_1", "lambda_2", "paper: PSNR/SSIM", "paper: M parameters", "paper: gap", "here: architecture",
         "here: PSNR/SSIM", "here: K parameters", "here: gap",
     )  # fmt: skip
-    return markdown(headings, [_table_5_row(one, found) for one in TABLE_5])
+    return markdown_table(headings, [_table_5_row(one, found) for one in TABLE_5])
 
 
 def search_text(result: Path) -> str:
@@ -143,7 +143,7 @@ def _arms(content: dict[str, Any]) -> str:
                 *(_summary(study["arms"][arm]["scores"][key], 4 if key.endswith("ssim") else 2) for key in keys),
             ]
         )
-    return markdown(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _ranks(ranking: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import torch
 from unblemish.architecture_search.building import architecture_batches
 from unblemish.architecture_search.task import SearchTask
 from unblemish.restoration.methods import build_task
-from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST
@@ -19,6 +18,11 @@ from unblemish.training.recipe import Recipe
 from unblemish.training.run import train
 
 Make = Callable[..., Recipe]
+
+
+def stop() -> None:
+    """As Ctrl-C does."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_both_levels_draw_other_patches(search: Make) -> None:
@@ -45,11 +49,13 @@ def test_gray_pictures_have_one_channel(search: Make) -> None:
 
 
 @pytest.mark.parametrize("extra", [{}, {"second_order": True}])
-def test_stopping_and_going_on_changes_no_bit(search: Make, tmp_path: Path, extra: dict[str, object]) -> None:
+def test_stopping_and_going_on_changes_no_bit(
+    search: Make, recorder: type, tmp_path: Path, extra: dict[str, object]
+) -> None:
     made = search(search=extra, precision="bf16-mixed")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(made, whole, build=build_task)
-    stopped = train(made, parts, build=build_task, callbacks=[StopAt(4)])
+    stopped = train(made, parts, build=build_task, callbacks=[recorder({4: stop})])
     assert stopped.step == 4
     train(made, parts, build=build_task, resume=True)
     one, other = (Checkpoint.load(folder / LAST) for folder in (whole, parts))
@@ -61,26 +67,12 @@ def test_stopping_and_going_on_changes_no_bit(search: Make, tmp_path: Path, extr
     assert any("alpha/2.1" in line for line in lines)
 
 
-def test_latency_is_measured_once(search: Make, tmp_path: Path) -> None:
+def test_latency_is_measured_once(search: Make, recorder: type, tmp_path: Path) -> None:
     made = search(search={"complexity": "latency", "complexity_weight": 0.1, "latency_side": 16})
-    train(made, tmp_path, build=build_task, callbacks=[StopAt(3)])
+    train(made, tmp_path, build=build_task, callbacks=[recorder({3: stop})])
     first = Checkpoint.load(tmp_path / LAST).task["costs"]
     train(made, tmp_path, build=build_task, resume=True)
     assert torch.equal(Checkpoint.load(tmp_path / LAST).task["costs"], first)
-
-
-class StopAt(Callback):
-    """Asks for a stop as Ctrl-C does."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step(self, step: int, terms: dict[str, float], rate: float) -> None:
-        if step == self.step:
-            assert threading.current_thread() is threading.main_thread()
-            import signal
-
-            signal.raise_signal(signal.SIGINT)
 
 
 def test_what_does_not_go_together(search: Make, recipe: Make) -> None:

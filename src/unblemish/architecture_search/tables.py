@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from unblemish.architecture_search.ranking import Agreement, Regret
 from unblemish.architecture_search.report import LIKELIHOOD, PARAMETERS, WORK, Comparison
 from unblemish.architecture_search.supernet_scores import AS_SEARCHED, RECALIBRATED
+from unblemish.evaluation.markdown import markdown_table
 from unblemish.studies.result import Summary
 from unblemish.studies.table import to_markdown as study_tables
 
@@ -49,14 +48,14 @@ def _architectures(found: Comparison) -> str:
         ]
         for arm in order
     ]
-    return _table([*headings, *_TITLES.values()], rows)
+    return markdown_table([*headings, *_TITLES.values()], rows)
 
 
 def _ranks(found: Comparison) -> str:
     headings = ["judged by", "architectures", "Kendall's tau-b", "p", "Spearman's rho", "p", "note"]
     titles = {**_TITLES, **_SIZES}
     rows = [[titles[way], *_agreement(one)] for way, one in found.agreements().items()]
-    return _table(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _agreement(found: Agreement | str) -> list[str]:
@@ -92,8 +91,3 @@ def _gain(summary: Summary | None) -> str:
     if summary is None:
         return _NONE
     return f"{summary.mean:.3f}" + ("" if summary.spread is None else f" ± {summary.spread:.3f}")
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

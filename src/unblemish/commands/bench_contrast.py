@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unblemish.commands import options
+
 if TYPE_CHECKING:
     from unblemish.contrast.cost import Cost
     from unblemish.training.recipe import Recipe
@@ -21,9 +23,7 @@ _METHODS = ("spn", "cr", "pcl")
 
 def contrast(
     recipe: Annotated[Path, typer.Argument(help="YAML file, such as recipes/edsr_light.yaml.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Changes, such as data.folder=photos.")
-    ] = None,
+    overrides: options.Overrides = None,
     repeats: Annotated[int, typer.Option(min=1, help="Timed steps of each; medians are reported.")] = 7,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write JSON.")] = None,
 ) -> None:

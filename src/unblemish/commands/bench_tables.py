@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from unblemish.evaluation.markdown import markdown_table
+
 if TYPE_CHECKING:
     from unblemish.contrast.cost import Cost
     from unblemish.degradations.throughput import ThroughputRow
@@ -13,12 +15,6 @@ if TYPE_CHECKING:
     from unblemish.restoration.tile_cost import TileDifference, TileSpeed, TileTime
 
 _NONE = "–"
-
-
-def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def speed_table(report: SpeedReport) -> str:
@@ -47,14 +43,14 @@ def speed_table(report: SpeedReport) -> str:
     peaks = " and ".join(f"{value / 1e9:.0f} thousand million in {name}" for name, value in report.peak.items())
     return (
         f"{report.network} on {width} x {height} pixels, {report.multiply_adds_per_pixel:,.0f} multiply-adds a pixel; "
-        f"matrix products reach {peaks} a second.\n\n{markdown(headings, rows)}"
+        f"matrix products reach {peaks} a second.\n\n{markdown_table(headings, rows)}"
     )
 
 
 def degradations_table(rows: Sequence[ThroughputRow], batch: int, size: int) -> str:
     """One row for each degradation."""
     headings = ("degradation", f"patches of {size} x {size} a second", f"ms for a batch of {batch}")
-    return markdown(headings, [[r.name, f"{r.patches_per_second:.0f}", f"{r.milliseconds:.1f}"] for r in rows])
+    return markdown_table(headings, [[r.name, f"{r.patches_per_second:.0f}", f"{r.milliseconds:.1f}"] for r in rows])
 
 
 def differences_table(rows: Sequence[TileDifference]) -> str:
@@ -67,7 +63,7 @@ def differences_table(rows: Sequence[TileDifference]) -> str:
         "tiles",
         "difference in 1/255",
     )
-    return markdown(
+    return markdown_table(
         headings,
         [
             [
@@ -86,7 +82,7 @@ def differences_table(rows: Sequence[TileDifference]) -> str:
 def tile_speeds_table(rows: Sequence[TileSpeed]) -> str:
     """One row for each size of tile."""
     headings = ("tile", "MP/s", "MP/s without what neighbours share")
-    return markdown(headings, [[str(r.side), f"{r.megapixels_per_second:.3f}", f"{r.useful:.3f}"] for r in rows])
+    return markdown_table(headings, [[str(r.side), f"{r.megapixels_per_second:.3f}", f"{r.useful:.3f}"] for r in rows])
 
 
 def tile_time_line(time: TileTime) -> str:
@@ -116,7 +112,7 @@ def contrast_table(costs: Mapping[str, Cost]) -> str:
         row = [name, f"{cost.seconds:.3f}", f"{cost.seconds / cost.plain_seconds:.1f}", f"{cost.bytes / 1e6:.0f}"]
         rows.append([*row, f"{cost.state_bytes / 1e6:.0f}", f"{cost.push:.2g}"])
     headings = ("loss", "s a step", "times plain", "MB kept for the gradient", "MB of negatives", "push")
-    return markdown(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 def search(
     recipe: Annotated[Path, typer.Argument(help="YAML file: the degradations to group, and how to train.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE...", help="Changes to the recipe, such as data.folder=photos."),
-    ] = None,
+    overrides: options.Overrides = None,
     similarity: Annotated[
         Path, typer.Option(help="Distances between the degradations, from `unblemish group similarity`.")
     ] = Path("similarity.json"),

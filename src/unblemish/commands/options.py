@@ -66,6 +66,11 @@ MaxPixels = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what failed.")]
 
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE...", help="Changes to the recipe, such as data.folder=photos steps=2000."),
+]
+
 BundleFolder = Annotated[
     Path | None,
     typer.Option(

@@ -25,10 +25,7 @@ _METRICS = ("psnr", "ssim")
 
 def search(
     recipe: Annotated[Path, typer.Argument(help="YAML file of a recipe with a part 'search'.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE...", help="Changes, such as data.folder=photos steps=2000."),
-    ] = None,
+    overrides: options.Overrides = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of the search; by default runs/ and the recipe's name."),

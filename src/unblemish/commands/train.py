@@ -13,10 +13,7 @@ from unblemish.commands import options
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML file, such as recipes/mix_nafnet_compact.yaml.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE...", help="Changes, such as data.folder=photos steps=2000."),
-    ] = None,
+    overrides: options.Overrides = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of the run; by default runs/ and the recipe's name."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from unblemish.evaluation.markdown import markdown_table
 from unblemish.evaluation.metrics import Metric
 from unblemish.studies.result import StudyResult, Summary
 
@@ -72,7 +73,7 @@ def _scores(result: StudyResult, columns: Sequence[_Column]) -> str:
         rows.append(
             [*_budget(result, arm), pace, *(_cell(result.scores(arm, key), metric) for _, key, metric in columns)]
         )
-    return _table(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _differences(result: StudyResult, columns: Sequence[_Column], arms: Sequence[str]) -> str:
@@ -83,7 +84,7 @@ def _differences(result: StudyResult, columns: Sequence[_Column], arms: Sequence
         paired = {seed for summary in found if summary for seed in summary.each}
         cells = [_cell(summary, metric, True) for summary, (_, _, metric) in zip(found, columns, strict=True)]
         rows.append([*_budget(result, arm, paired), *cells])
-    return _table(headings, rows)
+    return markdown_table(headings, rows)
 
 
 def _budget(result: StudyResult, arm: str, seeds: Collection[int] | None = None) -> list[str]:
@@ -117,8 +118,3 @@ def _hardware(result: StudyResult) -> list[str]:
         line = f"{facts['devices']} x {device} ({threads} thread{'s' * (threads != 1)})"
         machines.setdefault(line, []).append(one.run.folder.name)
     return [f"{line}: {', '.join(names)}" for line, names in machines.items()]
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(headings) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, rule, *rows))
