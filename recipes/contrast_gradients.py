@@ -24,9 +24,10 @@ from unblemish.contrast.gradients import measure_pull
 from unblemish.contrast.task import ContrastTask
 from unblemish.evaluation.provenance import provenance, write_result
 from unblemish.restoration.methods import build_task
+from unblemish.training.batches import draw_batch, step_seed
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.division import load_data
-from unblemish.training.fit import LAST, draw_batch, step_seed
+from unblemish.training.fit import LAST
 from unblemish.training.learner import lay_channels_last
 from unblemish.training.recipe import Recipe
 from unblemish.training.synthesis import Synthesis

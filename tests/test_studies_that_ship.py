@@ -23,24 +23,26 @@ def test_its_arms_are_recipes_of_equal_budget_unless_called_longer(path: Path, t
     assert len(runs) == len(study.arms) * len(study.seeds) >= 4
     equal = [run for run in runs if not run.arm.endswith("_longer")]
     assert len({(run.recipe.steps, run.recipe.batch, run.recipe.data.patch) for run in equal}) == 1
-    assert (study.reference, study.arms[study.reference]) == ("none", {})
+    assert study.arms[study.reference] == {}
 
 
 @every_study
 def test_it_runs(path: Path, photos: Path, tmp_path: Path) -> None:
-    """One step of the reference, and of an arm with negatives."""
+    """One step of the reference, and of the arm that it is there for."""
     tiny = [
         f"data.folder={photos}", "steps=1", "batch=1", "data.patch=32", "data.scales=[1.0]", "network.start=null",
         "validation.pictures=1", "validation.crop=32", "validation.every=1", "optimiser.warmup=0",
     ]  # fmt: skip
     study = Study.load(path)
-    negative = "base" if "base" in study.arms else "spn_often"
-    arms = {"none": {}, negative: {**study.arms[negative], "contrast.embedding": "descriptor"}}
+    other = next(arm for arm in ("base", "spn_often", "searched") if arm in study.arms)
+    keys = study.arms[other]
+    negatives = "contrast.method" in keys
+    arms = {study.reference: {}, other: {**keys, "contrast.embedding": "descriptor"} if negatives else keys}
     for run in plan(study.model_copy(update={"arms": arms, "seeds": (0,)}), tmp_path, tiny):
         assert carry_out(run, build_task, accelerator="cpu")
         record = finished(run)
         assert record is not None
-        assert ("contrast" in record["facts"]) == (run.arm == negative)
+        assert ("contrast" in record["facts"]) == (negatives and run.arm == other)
         assert load_described(run.folder / FINAL).parameter_count == record["parameters"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from unblemish.architecture_search.supernet_scores import kept_scores, recalibrate, supernet_scores
+from unblemish.architecture_search.supernet_scores import kept_scores, supernet_scores
 from unblemish.networks.catalogue import create
 from unblemish.networks.multiscale_supernet import MultiScaleSupernet
 from unblemish.training.division import load_data
@@ -35,35 +35,15 @@ def supernet() -> MultiScaleSupernet:
     return made.eval()
 
 
-def test_statistics_become_those_of_the_batches() -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 3, 1), nn.Dropout(), nn.BatchNorm2d(3))
-    first, last = network[0], network[3]
-    assert isinstance(first, nn.BatchNorm2d)
-    assert isinstance(last, nn.BatchNorm2d)
-    batches = [torch.rand(2, 3, 8, 8) for _ in range(3)]
-    recalibrate(network, [])
-    assert torch.equal(first.running_mean, torch.zeros(3))
-    recalibrate(network, batches)
-    torch.testing.assert_close(first.running_mean, torch.stack([one.mean((0, 2, 3)) for one in batches]).mean(0))
-    torch.testing.assert_close(first.running_var, torch.stack([one.var((0, 2, 3)) for one in batches]).mean(0))
-    assert int(last.num_batches_tracked) == 3
-    assert first.momentum == last.momentum == 0.1
-    assert not any(module.training for module in network.modules())
-    before = last.running_mean.clone()
-    recalibrate(network, batches)
-    assert torch.equal(last.running_mean, before)
-
-
 def test_scores_are_those_of_the_derived_networks(supernet: MultiScaleSupernet, searching: Recipe) -> None:
     before = {key: value.clone() for key, value in supernet.state_dict().items()}
     space = ["P/P", "P/F", "F/P", "F/F"]
-    found = supernet_scores(supernet, space, searching, CPU, batches=2)
+    found = supernet_scores(supernet, space, searching, CPU)
     assert list(found) == space
     assert len(set(found.values())) == 4
-    assert supernet_scores(supernet, ["F/P"], searching, CPU, batches=2) == {"F/P": found["F/P"]}
+    assert supernet_scores(supernet, ["F/P"], searching, CPU) == {"F/P": found["F/P"]}
     assert all(torch.equal(value, before[key]) for key, value in supernet.state_dict().items())
-    plain = supernet_scores(supernet, ["F/P"], searching, CPU, batches=0)
+    plain = supernet_scores(supernet, ["F/P"], searching, CPU, recalibrated=False)
     _, validation = load_data(searching)
     with torch.no_grad():
         assert plain["F/P"] == validation.score(supernet.derive("F/P"), CPU)["gain"]
@@ -71,20 +51,20 @@ def test_scores_are_those_of_the_derived_networks(supernet: MultiScaleSupernet, 
 
 
 def test_kept_scores_belong_to_a_search_and_are_computed_once(tmp_path: Path) -> None:
-    calls: list[int] = []
+    calls: list[bool] = []
 
-    def compute(batches: int) -> dict[str, float]:
-        calls.append(batches)
-        return {"P": 1.0 + batches, "F": 2.0}
+    def compute(recalibrated: bool) -> dict[str, float]:
+        calls.append(recalibrated)
+        return {"P": 1.0 + recalibrated, "F": 2.0}
 
     def keep(*names: Any) -> dict[str, dict[str, float]]:
         return kept_scores(tmp_path / "scores.json", tmp_path, names, compute)
 
     (tmp_path / "final.safetensors").write_text("one search")
     found = keep("P", "F")
-    assert found == {"supernet": {"P": 21.0, "F": 2.0}, "supernet_as_searched": {"P": 1.0, "F": 2.0}}
+    assert found == {"supernet": {"P": 2.0, "F": 2.0}, "supernet_as_searched": {"P": 1.0, "F": 2.0}}
     assert keep("P") == found
-    assert calls == [20, 0]
+    assert calls == [True, False]
     (tmp_path / "final.safetensors").write_text("another search")
     assert keep("P") == found
-    assert calls == [20, 0, 20, 0]
+    assert calls == [True, False, True, False]

@@ -13,7 +13,6 @@ class OneNumber(Network):
         super().__init__()
         self.value = nn.Parameter(torch.zeros(2, dtype=torch.float64))
         self.register_buffer("count", torch.tensor(0))
-        self.register_buffer("statistics", torch.zeros(2, dtype=torch.float64))
 
     def transform(self, x: Tensor) -> Tensor:
         return x * self.value.sum()
@@ -26,12 +25,10 @@ def test_follows_the_closed_form() -> None:
     expected = 0.0
     for step, value in enumerate(path, start=1):
         network.value.data.fill_(value)
-        network.statistics.fill_(2 * value)
         average.update(network, step)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * value
         assert average.network.value.tolist() == pytest.approx([expected] * 2, rel=1e-12)
-        assert average.network.statistics.tolist() == pytest.approx([2 * expected] * 2, rel=1e-12)
     assert (1 + 8) / (10 + 8) == 0.5  # so both branches of the minimum were met
 
 

@@ -12,12 +12,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from unblemish.training import fit as module
+from unblemish.training.batches import draw_batch, step_seed
 from unblemish.training.callbacks import FitResult
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import PatchSource
 from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
-from unblemish.training.fit import draw_batch, fit, step_seed
+from unblemish.training.fit import fit
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import build_task
 from unblemish.training.synthesis import Synthesis

@@ -8,9 +8,9 @@ from torch import Tensor
 from unblemish.architecture_search.complexity import measure_costs
 from unblemish.architecture_search.task import ArchitectureBatches, SearchTask
 from unblemish.networks.multiscale_supernet import MultiScaleSupernet
+from unblemish.training.batches import draw_batch, step_seed
 from unblemish.training.division import patch_source, split_for_search, split_pictures
 from unblemish.training.errors import TrainingError
-from unblemish.training.fit import draw_batch, step_seed
 from unblemish.training.recipe import Recipe
 from unblemish.training.schedule import rate_factor
 from unblemish.training.search_part import SearchPart
@@ -18,7 +18,7 @@ from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch, RestorationTask
 
 STREAM = "architecture"
-"""Name of the stream of patches that the architecture learns from, see `training.fit.step_seed`."""
+"""Name of the stream of patches that the architecture learns from, see `training.batches.step_seed`."""
 
 
 def search_task(recipe: Recipe, plain: RestorationTask) -> SearchTask:

@@ -167,7 +167,7 @@ def _compare(outcome: Outcome, folder: Path, sets: Sequence[ScoredSet], accelera
     device = Fabric(accelerator=accelerator, devices=1).device
     supernet = kept_scores(
         folder / "supernet_scores.json", outcome.folder, architectures,
-        lambda batches: supernet_scores(outcome.supernet, architectures, recipe, device, batches),
+        lambda recalibrated: supernet_scores(outcome.supernet, architectures, recipe, device, recalibrated),
     )  # fmt: skip
     return Comparison(outcome, compared, StudyResult.gather(study, planned, sets), supernet)
 

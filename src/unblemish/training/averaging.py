@@ -13,8 +13,7 @@ class WeightAverage:
     """A frozen copy of a network that follows it: `average <- decay * average + (1 - decay) * weights`.
 
     In the first steps the decay is (1 + step) / (10 + step), where that is smaller, so that the random start
-    is forgotten quickly. Buffers are averaged alike: the running statistics of a normalisation are those of a few
-    batches, and small ones differ.
+    is forgotten quickly. Buffers are those of the network.
 
     Args:
         network: The network to follow.
@@ -32,7 +31,4 @@ class WeightAverage:
         for old, new in zip(self.network.parameters(), network.parameters(), strict=True):
             old.lerp_(new, 1 - decay)
         for old, new in zip(self.network.buffers(), network.buffers(), strict=True):
-            if old.is_floating_point():
-                old.lerp_(new, 1 - decay)
-            else:
-                old.copy_(new)
+            old.copy_(new)

@@ -85,6 +85,7 @@ class PatchSource:
 
     Attributes:
         broken: Files that cannot be used, with a line that names the file and the reason.
+        smallest: Shortest side of a usable picture at any of its scales, pixels.
 
     Raises:
         TrainingError: No picture is usable.
@@ -99,12 +100,14 @@ class PatchSource:
         self.broken: dict[Path, str] = {}
         self._usable: list[Path] = []
         self._kept: dict[Path, list[RGB8]] = {}
+        sides: list[int] = []
         with ThreadPoolExecutor() as pool:
             for path, found in zip(paths, pool.map(self._try_load, paths), strict=True):
                 if isinstance(found, str):
                     self.broken[path] = found
                     continue
                 self._usable.append(path)
+                sides += [min(version.shape[:2]) for version in found]
                 size = sum(version.nbytes for version in found)
                 if size <= memory:
                     memory -= size
@@ -112,20 +115,27 @@ class PatchSource:
         if not self._usable:
             first = next(iter(self.broken.values()))
             raise TrainingError(f"none of {len(self.broken)} pictures can be used for training; the first: {first}")
+        self.smallest = min(sides)
 
     def __len__(self) -> int:
         return len(self._usable)
 
-    def batch(self, size: int, generator: np.random.Generator) -> list[RGB8]:
-        """`size` patches `(patch, patch, 3)` of pictures drawn with replacement, turned and mirrored."""
-        return [self._patch(generator) for _ in range(size)]
+    def batch(self, size: int, generator: np.random.Generator, side: int | None = None) -> list[RGB8]:
+        """`size` patches of pictures drawn with replacement, turned and mirrored.
 
-    def _patch(self, generator: np.random.Generator) -> RGB8:
+        Args:
+            size: Their number.
+            generator: Draws them.
+            side: Of each, up to `smallest`; None takes `patch`.
+        """
+        return [self._patch(generator, side or self.patch) for _ in range(size)]
+
+    def _patch(self, generator: np.random.Generator, patch: int) -> RGB8:
         path = self._usable[generator.integers(len(self._usable))]
         versions = self._kept.get(path) or self._versions(path)
         version = versions[generator.integers(len(versions))]
-        top, left = (int(generator.integers(side - self.patch + 1)) for side in version.shape[:2])
-        cut = np.rot90(version[top : top + self.patch, left : left + self.patch], int(generator.integers(4)))
+        top, left = (int(generator.integers(side - patch + 1)) for side in version.shape[:2])
+        cut = np.rot90(version[top : top + patch, left : left + patch], int(generator.integers(4)))
         return cut[::-1] if generator.integers(2) else cut
 
     def _try_load(self, path: Path) -> list[RGB8] | str:

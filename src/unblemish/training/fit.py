@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from unblemish.networks.base import Network
 from unblemish.networks.loading import save_weights
+from unblemish.training.batches import draw_batch, step_seed
 from unblemish.training.callbacks import Callback, FitResult
 from unblemish.training.checkpoint import Checkpoint
-from unblemish.training.data import PatchSource, to_batch
+from unblemish.training.data import PatchSource
 from unblemish.training.errors import TrainingError
 from unblemish.training.learner import Learner
 from unblemish.training.recipe import Recipe
+from unblemish.training.statistics import has_statistics, statistics_batches
 from unblemish.training.synthesis import Synthesis
-from unblemish.training.task import Batch, Task
+from unblemish.training.task import Task
 from unblemish.training.validation import Validation
 
 LAST, BEST, FINAL = "last.ckpt", "best.safetensors", "final.safetensors"
@@ -63,6 +63,7 @@ def fit(
     if state.step:
         learner.restore(state)
     synthesis = Synthesis.of(recipe.degradations)
+    statistics = statistics_batches(recipe, source, synthesis, fabric.device) if has_statistics(task.network) else []
     watchers = callbacks if fabric.is_global_zero else ()
     began = time.monotonic() - state.seconds
     learner.score(validation, state.step, batches=SANITY_BATCHES)
@@ -72,6 +73,7 @@ def fit(
         for watcher in watchers:
             watcher.on_step(step, terms, learner.rate(step))
         if step == recipe.steps or step % recipe.validation.every == 0:
+            learner.average_statistics(statistics)
             scores = learner.score(validation, step)
             task.after_validation(scores)
             best = _keep_if_best(learner, state, folder, scores["gain"], step)
@@ -87,20 +89,6 @@ def fit(
     if fabric.is_global_zero and state.step == recipe.steps:
         save_described(learner.averaged, folder / FINAL, recipe, state.step)
     return FitResult(state.step, recipe.steps, state.seconds, state.best["gain"], int(state.best["step"]))
-
-
-def step_seed(seed: int, stream: int | str, step: int) -> int:
-    """A 63-bit seed for what a stream draws in one step: a device, by its rank, or a method, by a name."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{stream}/{step}".encode()).digest()[:8]) >> 1
-
-
-def draw_batch(recipe: Recipe, source: PatchSource, synthesis: Synthesis, seed: int, device: torch.device) -> Batch:
-    """The batch that belongs to a `step_seed`; also sets PyTorch's global generators to it."""
-    torch.manual_seed(seed)
-    patches = source.batch(recipe.batch, np.random.default_rng(seed))
-    clean = to_batch(patches, device).contiguous(memory_format=torch.channels_last)
-    degraded = synthesis(clean, seed)
-    return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)
 
 
 def _keep_if_best(learner: Learner, state: Checkpoint, folder: Path, gain: float, step: int) -> bool:

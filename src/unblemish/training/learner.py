@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -17,6 +17,7 @@ from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
 from unblemish.training.recipe_parts import OptimiserPart
 from unblemish.training.schedule import rate_factor
+from unblemish.training.statistics import average_statistics
 from unblemish.training.task import Batch, Task
 from unblemish.training.validation import Validation
 
@@ -77,6 +78,11 @@ class Learner:
         self.task.after_step(step)
         self._average.update(self.task.network, step)
         return scalars
+
+    def average_statistics(self, batches: Sequence[Tensor]) -> None:
+        """Gives the averaged weights statistics of their own, see `statistics.average_statistics`."""
+        with self.fabric.autocast():
+            average_statistics(self.averaged, batches)
 
     def score(self, validation: Validation, step: int, batches: int | None = None) -> dict[str, float]:
         """Scores of the averaged weights after step number `step`, see `Validation.score`.

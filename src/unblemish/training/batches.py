@@ -1,0 +1,46 @@
+"""What one step sees: patches, damaged, drawn by a seed of its own."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+
+from unblemish.training.data import PatchSource, to_batch
+from unblemish.training.recipe import Recipe
+from unblemish.training.synthesis import Synthesis
+from unblemish.training.task import Batch
+
+
+def step_seed(seed: int, stream: int | str, step: int) -> int:
+    """A 63-bit seed for what a stream draws in one step: a device, by its rank, or a method, by a name."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{stream}/{step}".encode()).digest()[:8]) >> 1
+
+
+def draw_batch(
+    recipe: Recipe,
+    source: PatchSource,
+    synthesis: Synthesis,
+    seed: int,
+    device: torch.device,
+    *,
+    count: int | None = None,
+    side: int | None = None,
+) -> Batch:
+    """The batch that belongs to a `step_seed`; also sets PyTorch's global generators to it.
+
+    Args:
+        recipe: Says what a batch is.
+        source: Of the patches.
+        synthesis: Damages them.
+        seed: Of all that is drawn.
+        device: Where the batch is made.
+        count: Of the patches; None takes the recipe's.
+        side: Of the patches, in pixels; None takes the source's.
+    """
+    torch.manual_seed(seed)
+    patches = source.batch(count or recipe.batch, np.random.default_rng(seed), side)
+    clean = to_batch(patches, device).contiguous(memory_format=torch.channels_last)
+    degraded = synthesis(clean, seed)
+    return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)
