@@ -20,7 +20,7 @@ every_search = pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.s
 def test_it_searches_and_trains_what_it_finds(path: Path, photos: Path, tmp_path: Path) -> None:
     pairs = [
         f"data.folder={photos}", "data.patch=32", "steps=2", "batch=2", "search.warmup=1", "search.latency_side=32",
-        "network.options.width=2", "compile=false", "search.training.steps=2",
+        "network.options.width=2", "compile=false", "search.training.steps=2", "search.training.optimiser.warmup=0",
         "validation.pictures=1", "validation.crop=32", "validation.folder=null", "search.folder=null",
     ]  # fmt: skip
     made = Recipe.load(path, pairs)
