@@ -4,8 +4,9 @@ r"""Writes what was measured of architecture searches into `docs/search.md`: the
     python recipes/clearer_protocol.py DATA 30=WEIGHTS ... -o results/clearer_protocol.json
     python recipes/search_page.py
 
-Searches are all `results/search_NAME.json` of the recipes in `recipes/searches`; their drawings are made anew. Rows of
-Table 5 are `results/search_table5_*.json`, which the headers of `recipes/searches/denoising.yaml` say how to make.
+Searches are all `results/search_NAME.json` of the recipes in `recipes/searches`; their drawings are made anew, and a
+contact sheet `docs/images/search_NAME_sheet.jpg` is shown where there is one. Rows of Table 5 are
+`results/search_table5_*.json`, which the header of `recipes/searches/denoising.yaml` says how to make.
 """
 
 from __future__ import annotations
@@ -99,6 +100,9 @@ def search_text(result: Path) -> str:
     ]
     if "study" in content:
         parts += [_arms(content), _ranks(content["ranking"]), _regret(content)]
+    sheet = IMAGES / f"{result.stem}_sheet.jpg"
+    if sheet.exists():
+        parts.append(f"![contact sheet](images/{sheet.name})")
     return "\n\n".join(parts) + "\n" + provenance_line(result, content["provenance"])
 
 

@@ -24,7 +24,7 @@ def test_from_a_search_to_the_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for folder in ("searches", "results"):
+    for folder in ("searches", "results", "images"):
         (tmp_path / folder).mkdir()
     made = search(
         search={"training": {"steps": 2}, "baselines": {"random": 1, "seeds": [0]}},
@@ -33,8 +33,9 @@ def test_from_a_search_to_the_page(
     )  # fmt: skip
     text = yaml.safe_dump(made.model_dump(mode="json", exclude_none=True))
     (tmp_path / "searches/denoising.yaml").write_text(text)
+    drawn = ["--contact-sheet", "images/search_denoising_sheet.jpg"]
     words = ["unblemish", "search", "searches/denoising.yaml", "--baselines", "--score", f"test={photos}"]
-    monkeypatch.setattr(sys, "argv", [*words, "-o", "run", "--result", "results/search_denoising.json"])
+    monkeypatch.setattr(sys, "argv", [*words, "-o", "run", "--result", "results/search_denoising.json", *drawn])
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
@@ -65,5 +66,6 @@ def test_from_a_search_to_the_page(
     assert "test PSNR (gray)" in text
     assert "Kendall's tau with the trained gain: gain with the supernet's weights" in text
     assert "Regret" in text
-    pictures = {"search_architecture.svg", "search_denoising.svg", "search_denoising_alphas.svg"}
-    assert {path.name for path in (tmp_path / "images").iterdir()} == pictures
+    assert "![contact sheet](images/search_denoising_sheet.jpg)" in text
+    pictures = {"architecture.svg", "denoising.svg", "denoising_alphas.svg", "denoising_sheet.jpg"}
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {f"search_{name}" for name in pictures}
