@@ -118,8 +118,8 @@ class Learner:
 
 def _optimiser(part: OptimiserPart, task: Task) -> torch.optim.Optimizer:
     if part.kind == "sgd":
-        return torch.optim.SGD(task.trainable(), part.rate, part.momentum, weight_decay=part.weight_decay)
-    return torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay)
+        return torch.optim.SGD(task.trainable(), part.rate, part.momentum, weight_decay=part.weight_decay, fused=True)
+    return torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay, fused=True)
 
 
 def lay_channels_last(task: Task) -> None:
