@@ -48,7 +48,7 @@ def test_whether_there_are_any() -> None:
     assert not has_statistics(nn.Sequential(nn.GroupNorm(1, 1)))
 
 
-@pytest.mark.parametrize(("crop", "side"), [(48, 48), (200, 72)])
+@pytest.mark.parametrize(("crop", "side"), [(16, 32), (48, 48), (200, 72)])
 def test_pictures_are_as_large_as_validation_where_training_pictures_are(
     recipe: Callable[..., Recipe], crop: int, side: int
 ) -> None:
@@ -69,7 +69,7 @@ def test_they_shrink_evenly(recipe: Callable[..., Recipe]) -> None:
     assert statistics_batches(made, source, Synthesis.of(made.degradations), CPU)[0].shape[2:] == (17, 17)
 
 
-def test_weights_are_written_with_them(recipe: Callable[..., Recipe], photos: Path, tmp_path: Path) -> None:
+def test_weights_are_written_with_them(recipe: Callable[..., Recipe], tmp_path: Path) -> None:
     """And not with those of the last few batches."""
     made = recipe(network={"name": "multiscale", "options": {"architecture": "P", "width": 2}}, ema=0.9)
     train(made, tmp_path / "run", accelerator="cpu")

@@ -28,10 +28,10 @@ STREAM = "statistics"
 def statistics_batches(recipe: Recipe, source: PatchSource, synthesis: Synthesis, device: torch.device) -> list[Tensor]:
     """The damaged pictures of a recipe that statistics are averaged over, `(TOGETHER, C, side, side)` each.
 
-    They are squares of `validation.crop`, or of the smallest training picture where that is smaller; every device and
-    every call makes the same. PyTorch's global generators are set.
+    They are squares of `validation.crop` (or of `data.patch`, if that is larger), or of the smallest training picture
+    where that is smaller; every device and every call makes the same. PyTorch's global generators are set.
     """
-    side = min(recipe.validation.crop, source.smallest)
+    side = min(max(recipe.validation.crop, source.patch), source.smallest)
     side -= side % recipe.degradations.shrink
     seeds = [step_seed(recipe.seed, STREAM, number) for number in range(PICTURES // TOGETHER)]
     return [
