@@ -74,11 +74,7 @@ def fit(
             watcher.on_step(step, terms, learner.rate(step))
         if step == recipe.steps or step % recipe.validation.every == 0:
             learner.average_statistics(statistics)
-            scores = learner.score(validation, step)
-            task.after_validation(scores)
-            best = _keep_if_best(learner, state, folder, scores["gain"], step)
-            for watcher in watchers:
-                watcher.on_validation(step, scores, best)
+            _validate(learner, validation, state, folder, step, watchers)
         stopping = step == recipe.steps or _any_device(fabric, should_stop())
         if stopping or step % recipe.save_every == 0:
             learner.store(state, step)
@@ -89,6 +85,22 @@ def fit(
     if fabric.is_global_zero and state.step == recipe.steps:
         save_described(learner.averaged, folder / FINAL, recipe, state.step)
     return FitResult(state.step, recipe.steps, state.seconds, state.best["gain"], int(state.best["step"]))
+
+
+def _validate(
+    learner: Learner,
+    validation: Validation,
+    state: Checkpoint,
+    folder: Path,
+    step: int,
+    watchers: Sequence[Callback],
+) -> None:
+    """Scores the averaged weights, keeps them if they are the best, and tells the task and the watchers."""
+    scores = learner.score(validation, step)
+    learner.task.after_validation(scores)
+    best = _keep_if_best(learner, state, folder, scores["gain"], step)
+    for watcher in watchers:
+        watcher.on_validation(step, scores, best)
 
 
 def _keep_if_best(learner: Learner, state: Checkpoint, folder: Path, gain: float, step: int) -> bool:
