@@ -101,6 +101,22 @@ def test_patches_are_cut_from_the_pictures_turned_and_mirrored(tmp_path: Path) -
     assert drawn == cuts
 
 
+def test_patches_do_not_depend_on_where_the_pictures_are_kept(photos: Path) -> None:
+    paths, device = find_pictures(photos), torch.device("cpu")
+    host, resident = (source(paths, scales=(1.0, 0.5), on_device=kept) for kept in (False, True))
+    for seed in range(8):
+        expected, found = (pictures.tensor(12, np.random.default_rng(seed), device) for pictures in (host, resident))
+        assert torch.equal(found, expected)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+    larger = [pictures.tensor(3, np.random.default_rng(0), device, 20) for pictures in (host, resident)]
+    assert torch.equal(*larger)
+
+
+def test_pictures_that_do_not_fit_are_not_kept_on_a_device(photos: Path) -> None:
+    with pytest.raises(TrainingError, match=r"only 0 of \d+ pictures fit into data.memory"):
+        source(find_pictures(photos), memory=0, on_device=True)
+
+
 def test_broken_and_small_pictures_are_listed_and_the_others_used(photos: Path, tmp_path: Path) -> None:
     good = find_pictures(photos)[0]
     broken, small = tmp_path / "broken.png", tmp_path / "small.png"

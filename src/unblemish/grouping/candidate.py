@@ -28,7 +28,7 @@ from unblemish.training.validation import BATCH, Validation
 SCORES = "scores.json"
 """In a candidate's folder: what it reached. It is written last and marks the candidate as finished."""
 
-_IRRELEVANT = ("purpose", "save_every")
+_IRRELEVANT = ("purpose", "save_every", "data.memory", "data.on_device")
 """Keys of a recipe that do not change what is trained, nor how it scores."""
 
 
@@ -75,7 +75,6 @@ def fingerprint(recipe: Recipe) -> str:
         GroupingError: The starting weights cannot be read.
     """
     content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in _IRRELEVANT}
-    content.pop("data.memory")
     if recipe.contrast is None:
         del content["contrast"]  # so that trainings from before there was this part keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):

@@ -33,7 +33,7 @@ from unblemish.training.task import Batch, TaskBuilder
 RECORD = "run.json"
 """In a run's folder: recipe and files from the start; steps, seconds, facts and curve once it is finished."""
 
-IRRELEVANT = ("purpose", "save_every", "data.memory", *FOLLOWING)
+IRRELEVANT = ("purpose", "save_every", "data.memory", "data.on_device", *FOLLOWING)
 """Keys of a recipe that change neither the weights nor the curve."""
 
 FOLDERS = ("data.folder", "validation.folder", "search.folder")

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import torch
 
-from unblemish.training.data import PatchSource, to_batch
+from unblemish.training.data import PatchSource
 from unblemish.training.recipe import Recipe
 from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch
@@ -40,7 +40,7 @@ def draw_batch(
         side: Of the patches, in pixels; None takes the source's.
     """
     torch.manual_seed(seed)
-    patches = source.batch(count or recipe.batch, np.random.default_rng(seed), side)
-    clean = to_batch(patches, device).contiguous(memory_format=torch.channels_last)
+    clean = source.tensor(count or recipe.batch, np.random.default_rng(seed), device, side)
+    clean = clean.contiguous(memory_format=torch.channels_last)
     degraded = synthesis(clean, seed)
     return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)

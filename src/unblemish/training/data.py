@@ -21,6 +21,7 @@ from unblemish.pictures.errors import PictureError
 from unblemish.pictures.picture import from_float, to_float
 from unblemish.pictures.reading import read
 from unblemish.training.errors import TrainingError
+from unblemish.training.resident import ResidentPictures
 
 RGB8 = NDArray[np.uint8]
 """`(H, W, 3)`"""
@@ -69,8 +70,12 @@ def to_batch(patches: Sequence[RGB8], device: torch.device | str = "cpu") -> Ten
 
     They travel there as bytes.
     """
-    stacked = torch.from_numpy(np.stack(patches)).to(device)  # (B, H, W, 3)
-    return stacked.permute(0, 3, 1, 2).float().div_(255)  # (B, 3, H, W)
+    return as_batch(torch.from_numpy(np.stack(patches)).to(device))
+
+
+def as_batch(patches: Tensor) -> Tensor:
+    """`(B, H, W, 3)` uint8 as `(B, 3, H, W)` float32 in [0, 1], channels last in memory."""
+    return patches.permute(0, 3, 1, 2).float().div_(255)
 
 
 class PatchSource:
@@ -82,17 +87,25 @@ class PatchSource:
         scales: Factors (0, 1] at which each picture is used.
         memory: Bytes of decoded pictures to keep.
         gray: Use the luma of pictures, in all three channels.
+        on_device: Keep a copy of all pictures on the device that trains, and cut patches there.
 
     Attributes:
         broken: Files that cannot be used, with a line that names the file and the reason.
         smallest: Shortest side of a usable picture at any of its scales, pixels.
 
     Raises:
-        TrainingError: No picture is usable.
+        TrainingError: No picture is usable, or `memory` is too small for `on_device`.
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, patch: int, scales: Sequence[float], memory: int, gray: bool = False
+        self,
+        paths: Sequence[Path],
+        *,
+        patch: int,
+        scales: Sequence[float],
+        memory: int,
+        gray: bool = False,
+        on_device: bool = False,
     ) -> None:
         self.patch = patch
         self.gray = gray
@@ -100,6 +113,7 @@ class PatchSource:
         self.broken: dict[Path, str] = {}
         self._usable: list[Path] = []
         self._kept: dict[Path, list[RGB8]] = {}
+        self._resident: ResidentPictures | None = None
         sides: list[int] = []
         with ThreadPoolExecutor() as pool:
             for path, found in zip(paths, pool.map(self._try_load, paths), strict=True):
@@ -116,6 +130,7 @@ class PatchSource:
             first = next(iter(self.broken.values()))
             raise TrainingError(f"none of {len(self.broken)} pictures can be used for training; the first: {first}")
         self.smallest = min(sides)
+        self._joined = self._join() if on_device else None
 
     def __len__(self) -> int:
         return len(self._usable)
@@ -129,6 +144,31 @@ class PatchSource:
             side: Of each, up to `smallest`; None takes `patch`.
         """
         return [self._patch(generator, side or self.patch) for _ in range(size)]
+
+    def tensor(
+        self, size: int, generator: np.random.Generator, device: torch.device, side: int | None = None
+    ) -> Tensor:
+        """What `batch` draws, as `to_batch` makes it: `(size, 3, side, side)` float32 in [0, 1] on a device."""
+        patches = self.batch(size, generator, side)
+        if self._joined is None:
+            return to_batch(patches, device)
+        if self._resident is None or self._resident.device != device:
+            self._resident = ResidentPictures(self._joined, device)
+        return as_batch(self._resident.gather(patches))
+
+    def _join(self) -> NDArray[np.uint8]:
+        """All pictures' pixels `(N, 3)` in one array, which those that are kept become views of."""
+        if len(self._kept) < len(self._usable):
+            raise TrainingError(
+                f"only {len(self._kept)} of {len(self._usable)} pictures fit into data.memory; raise it, or leave "
+                "data.on_device out"
+            )
+        flat = [version.reshape(-1, 3) for versions in self._kept.values() for version in versions]
+        joined, ends = np.concatenate(flat), np.cumsum([len(pixels) for pixels in flat])
+        parts = iter(np.split(joined, ends[:-1]))
+        for versions in self._kept.values():
+            versions[:] = [next(parts).reshape(version.shape) for version in versions]
+        return joined
 
     def _patch(self, generator: np.random.Generator, patch: int) -> RGB8:
         path = self._usable[generator.integers(len(self._usable))]

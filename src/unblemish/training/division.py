@@ -78,7 +78,14 @@ def patch_source(recipe: Recipe, paths: list[Path]) -> PatchSource:
         TrainingError: No picture can be used.
     """
     part = recipe.data
-    return PatchSource(paths, patch=part.patch, scales=part.scales, memory=int(part.memory * 1e9), gray=part.gray)
+    return PatchSource(
+        paths,
+        patch=part.patch,
+        scales=part.scales,
+        memory=int(part.memory * 1e9),
+        gray=part.gray,
+        on_device=part.on_device,
+    )
 
 
 def _without(paths: list[Path], others: list[Path]) -> list[Path]:

@@ -48,6 +48,7 @@ class DataPart(Part):
         default=(1.0,), min_length=1, description="each picture is also used shrunk by these factors"
     )
     memory: float = Field(default=4.0, ge=0, description="GB of decoded pictures to keep; the rest is decoded again")
+    on_device: bool = Field(default=False, description="keep all pictures on the device that trains, and cut there")
 
 
 class DegradationPart(Part):
