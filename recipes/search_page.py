@@ -1,7 +1,9 @@
-r"""Writes what was measured of architecture searches into `docs/search.md`: the paper's tables, then each search.
+r"""Writes what was measured of searches into `docs/search.md`: the paper's tables, each search, equal latency.
 
     unblemish search recipes/searches/NAME.yaml ... --baselines --result results/search_NAME.json
     python recipes/clearer_protocol.py DATA 30=WEIGHTS ... -o results/clearer_protocol.json
+    python recipes/equal_latency.py ARCHITECTURE -o results/equal_latency.json
+    unblemish compare recipes/studies/equal_latency.yaml ... -o results/equal_latency_GROUP.json
     python recipes/search_page.py
 
 Searches are all `results/search_NAME.json` of the recipes in `recipes/searches`; their drawings are made anew, and a
@@ -16,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from equal_latency_page import equal_latency_text
 from page_blocks import provenance_line, replace_block
 
 from unblemish.architecture_search.alphas_plot import draw_alphas
@@ -238,6 +241,8 @@ def main() -> None:
     order = [path.stem for path in sorted(SEARCHES.glob("*.yaml"))]
     found = [path for name in order if (path := RESULTS / f"{PREFIX}{name}.json").exists()]
     replace_block(PAGE, "searches", "\n".join(map(search_text, found)))
+    timed = (RESULTS / "equal_latency.json").exists()
+    replace_block(PAGE, "equal latency", equal_latency_text(RESULTS) if timed else UNMEASURED)
     protocol = RESULTS / "clearer_protocol.json"
     for name, table in (("table 1", table_1), ("table 3", table_3)):
         replace_block(PAGE, name, _protocol_text(protocol, table) if protocol.exists() else UNMEASURED)

@@ -46,7 +46,7 @@ def test_from_a_search_to_the_page(
     Path("results/clearer_protocol.json").write_text(json.dumps(protocol))
     Path("results/search_table5_0.10_0.00.json").write_text(Path("results/search_denoising.json").read_text())
     page = recipe_script("search_page")
-    names = ("table 1", "table 3", "table 5", "searches")
+    names = ("table 1", "table 3", "table 5", "searches", "equal latency")
     Path("page.md").write_text("".join(f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in names))
     for name, place in (("PAGE", "page.md"), ("RESULTS", "results"), ("SEARCHES", "searches"), ("IMAGES", "images")):
         monkeypatch.setattr(page, name, tmp_path / place)
@@ -66,6 +66,7 @@ def test_from_a_search_to_the_page(
     assert "test PSNR (gray)" in text
     assert "Kendall's tau with the trained gain: gain with the supernet's weights" in text
     assert "Regret" in text
+    assert "Not measured yet" in text
     assert "![contact sheet](images/search_denoising_sheet.jpg)" in text
     pictures = {"architecture.svg", "denoising.svg", "denoising_alphas.svg", "denoising_sheet.jpg"}
     assert {path.name for path in (tmp_path / "images").iterdir()} == {f"search_{name}" for name in pictures}
