@@ -132,6 +132,8 @@ def _arms(content: dict[str, Any]) -> str:
     study, arms = content["study"], content["architectures"]
     keys = [key for key in next(iter(study["arms"].values()))["scores"] if _is_headline(key)]
     headings = ["arm", "architecture", "K parameters", "K multiply-adds a pixel", "validation gain, dB"]
+    if timed := content["found"]["complexity"]["kind"] == "latency":
+        headings.insert(4, "modules, ms")
     headings += [" ".join((key.split("/")[0], key.split("/")[3].upper(), f"({key.split('/')[2]})")) for key in keys]
     order = sorted(arms, key=lambda arm: -(arms[arm]["gain"] or {"mean": 0})["mean"])
     if len(order) > 10:
@@ -140,17 +142,26 @@ def _arms(content: dict[str, Any]) -> str:
     rows = []
     for arm in order:
         roles = [role for role in arms[arm]["stands_for"] if role != arm]
+        modules = [f"{_milliseconds(content, arms[arm]['architecture']):.1f}"] if timed else []
         rows.append(
             [
                 ", ".join([*roles, arm]) if roles else arm,
                 f"`{arms[arm]['architecture']}`",
                 f"{arms[arm]['parameters'] / 1e3:,.0f}",
                 f"{arms[arm]['multiply_adds_per_pixel'] / 1e3:,.1f}",
+                *modules,
                 _summary(arms[arm]["gain"], 2),
                 *(_summary(study["arms"][arm]["scores"][key], 4 if key.endswith("ssim") else 2) for key in keys),
             ]
         )
     return markdown_table(headings, rows)
+
+
+def _milliseconds(content: dict[str, Any], architecture: str) -> float:
+    """What an architecture's modules take by the table that the search measured."""
+    table = content["found"]["complexity"]["modules"]
+    chosen = architecture.replace("/", "")
+    return 1e3 * sum(costs["PF".index(module)] for costs, module in zip(table, chosen, strict=True))
 
 
 def _ranks(ranking: dict[str, Any]) -> str:

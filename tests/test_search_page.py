@@ -70,3 +70,11 @@ def test_from_a_search_to_the_page(
     assert "![contact sheet](images/search_denoising_sheet.jpg)" in text
     pictures = {"architecture.svg", "denoising.svg", "denoising_alphas.svg", "denoising_sheet.jpg"}
     assert {path.name for path in (tmp_path / "images").iterdir()} == {f"search_{name}" for name in pictures}
+
+
+def test_the_time_of_modules_is_that_of_the_chosen_ones(recipe_script: Callable[[str], ModuleType]) -> None:
+    content = {"found": {"complexity": {"kind": "latency", "modules": [[1e-3, 2e-3], [3e-3, 4e-3]]}}}
+    milliseconds = recipe_script("search_page")._milliseconds
+    assert milliseconds(content, "P/F") == pytest.approx(5.0)
+    assert milliseconds(content, "F/P") == pytest.approx(5.0)
+    assert milliseconds(content, "P/P") == pytest.approx(4.0)
