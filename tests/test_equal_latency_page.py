@@ -12,16 +12,8 @@ import pytest
 import yaml
 
 from unblemish.commands.app import main
+from unblemish.training.recipe import Recipe
 
-TINY = {
-    "purpose": "test",
-    "network": {"name": "srresnet", "options": {"blocks": 1, "width": 4}},
-    "data": {"folder": "nowhere", "patch": 16},
-    "degradations": {"names": ["gaussian_noise", "jpeg"]},
-    "validation": {"pictures": 1, "crop": 32, "every": 2},
-    "steps": 2,
-    "batch": 2,
-}
 STUDY = {
     "purpose": "which is better?",
     "recipe": "tiny.yaml",
@@ -33,10 +25,14 @@ STUDY = {
 
 
 def test_from_a_study_to_the_table(
-    recipe_script: Callable[[str], ModuleType], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe_script: Callable[[str], ModuleType],
+    recipe: Callable[..., Recipe],
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("tiny.yaml").write_text(yaml.safe_dump(TINY))
+    Path("tiny.yaml").write_text(yaml.safe_dump(recipe().model_dump(mode="json", exclude_none=True)))
     Path("study.yaml").write_text(yaml.safe_dump(STUDY))
     timing = recipe_script("equal_latency")
     monkeypatch.setattr(timing, "timed", lambda networks, side, repeats: [0.3, 0.2])
