@@ -69,13 +69,13 @@ def _batch(recipe: Recipe) -> Batch:
     import torch
 
     from unblemish.pictures.folders import find_pictures
-    from unblemish.training.data import PatchSource, to_batch
+    from unblemish.training.data import PatchSource
     from unblemish.training.synthesis import Synthesis
     from unblemish.training.task import Batch
 
     torch.manual_seed(recipe.seed)
     paths = find_pictures(recipe.data.folder)[: recipe.batch]
     source = PatchSource(paths, patch=recipe.data.patch, scales=(1.0,), memory=0)
-    clean = to_batch(source.batch(recipe.batch, np.random.default_rng(recipe.seed)))
+    clean = source.tensor(recipe.batch, np.random.default_rng(recipe.seed), torch.device("cpu"))
     degraded = Synthesis.of(recipe.degradations)(clean, recipe.seed)
     return Batch(degraded.contiguous(memory_format=torch.channels_last), clean)

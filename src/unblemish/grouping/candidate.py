@@ -17,6 +17,7 @@ from unblemish.grouping.problem import Group
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import sha256
 from unblemish.pictures.folders import find_pictures, inventory
+from unblemish.studies.runs import IRRELEVANT
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.data import hold_out
 from unblemish.training.fit import LAST
@@ -27,9 +28,6 @@ from unblemish.training.validation import BATCH, Validation
 
 SCORES = "scores.json"
 """In a candidate's folder: what it reached. It is written last and marks the candidate as finished."""
-
-_IRRELEVANT = ("purpose", "save_every", "data.memory", "data.on_device")
-"""Keys of a recipe that do not change what is trained, nor how it scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def fingerprint(recipe: Recipe) -> str:
         UserError: A folder of pictures cannot be read.
         GroupingError: The starting weights cannot be read.
     """
-    content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in _IRRELEVANT}
+    content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in IRRELEVANT}
     if recipe.contrast is None:
         del content["contrast"]  # so that trainings from before there was this part keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):
