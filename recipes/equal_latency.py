@@ -1,6 +1,7 @@
 """Finds the width at which an architecture restores as fast as a network that it is to be compared with.
 
     python recipes/equal_latency.py FPPF/FFFF/PFFP --against nafnet_compact -o results/equal_latency.json
+    python recipes/equal_latency.py --network nafnet_compact --against golf --widths 128 192 -o results/golf_time.json
 
 Both run along the default path of `unblemish restore` on this machine. All candidates are timed in turn, so that a busy
 moment hurts all alike; medians count. The widest candidate that is not slower than the other network is "chosen", to be
@@ -10,6 +11,7 @@ trained against it.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -40,11 +42,12 @@ def timed(networks: Sequence[Network], side: int, repeats: int) -> list[float]:
 
 
 def measure(
-    architecture: str, against: str, name: str, widths: Sequence[int], side: int, repeats: int
-) -> dict[str, Any]:
+    name: str, options: dict[str, object], against: tuple[str, dict[str, object]], widths: Sequence[int], side: int,
+    repeats: int,
+) -> dict[str, Any]:  # fmt: skip
     """Seconds, size and work of the reference and of each width; "chosen" is None where all are slower."""
-    candidates = {width: create(name, {"architecture": architecture, "width": width}) for width in widths}
-    reference = create(against)
+    candidates = {width: create(name, {**options, "width": width}) for width in widths}
+    reference = create(*against)
     seconds, *each = timed([reference, *candidates.values()], side, repeats)
     rows = [
         {
@@ -55,9 +58,9 @@ def measure(
     ]  # fmt: skip
     quick = [row["width"] for row in rows if row["seconds"] <= seconds]
     return {
-        "architecture": architecture, "network": name, "side": side, "candidates": rows,
+        "network": name, **options, "side": side, "candidates": rows,
         "against": {
-            "network": against, "seconds": seconds, "parameters": reference.parameter_count,
+            "network": against[0], **against[1], "seconds": seconds, "parameters": reference.parameter_count,
             "multiply_adds_per_pixel": multiply_adds_per_pixel(reference),
         },
         "chosen": max(quick, default=None),
@@ -67,18 +70,20 @@ def measure(
 def main(words: Sequence[str] | None = None) -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("architecture", help="such as FPPF/FFFF/PFFP")
+    parser.add_argument("architecture", nargs="?", help="such as FPPF/FFFF/PFFP, of a multi-scale network")
     parser.add_argument("--against", default="nafnet_compact", help="network of the catalogue")
-    parser.add_argument("--network", default="multiscale_compact", help="multiscale or multiscale_compact")
+    parser.add_argument("--against-options", type=json.loads, default={}, help='as JSON, such as {"fold": 2}')
+    parser.add_argument("--network", default="multiscale_compact", help="of the catalogue, with an option width")
+    parser.add_argument("--options", type=json.loads, default={}, help="its others, as JSON")
     parser.add_argument("--widths", type=int, nargs="+", default=[8, 12, 16, 20, 24, 32])
     parser.add_argument("--side", type=int, default=768, help="of the picture, pixels")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("-o", "--output", type=Path, required=True)
     chosen = parser.parse_args(words)
     began = time.perf_counter()
-    found = measure(
-        chosen.architecture, chosen.against, chosen.network, chosen.widths, chosen.side, chosen.repeats
-    )  # fmt: skip
+    options = {**chosen.options, **({"architecture": chosen.architecture} if chosen.architecture else {})}
+    against = (chosen.against, chosen.against_options)
+    found = measure(chosen.network, options, against, chosen.widths, chosen.side, chosen.repeats)
     origin = provenance([Path(sys.argv[0]).name, *(words or sys.argv[1:])], [0], time.perf_counter() - began)
     write_result(chosen.output, {"provenance": origin, **found})
 

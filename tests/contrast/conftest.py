@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unblemish.contrast.embeddings import Embedding
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 

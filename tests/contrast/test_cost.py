@@ -3,11 +3,11 @@ from __future__ import annotations
 import torch
 
 from unblemish.contrast.cost import measure_cost
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.negatives import NegativeModels
 from unblemish.contrast.self_prior import SelfPriorNegative
 from unblemish.contrast.task import ContrastTask
 from unblemish.networks.srresnet import srresnet
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch, RestorationTask
 
 

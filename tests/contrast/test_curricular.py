@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from unblemish.contrast.curricular import CurricularContrast
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.negatives import NegativeModels
 from unblemish.networks.srresnet import srresnet
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 

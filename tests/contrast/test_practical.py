@@ -4,8 +4,8 @@ import kornia
 import torch
 from torch import Tensor, nn
 
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.practical import BLUR, SHARPNESS, PracticalContrast, blurred, sharpened
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 

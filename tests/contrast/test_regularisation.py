@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.regularisation import ContrastiveRegularisation, enlarged
 from unblemish.degradations.resampling import resized
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.negatives import NegativeModels
 from unblemish.contrast.self_prior import SelfPriorNegative
 from unblemish.networks.srresnet import srresnet
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 

@@ -34,9 +34,10 @@ with_skip = pytest.mark.parametrize("name", [name for name in names() if name no
 @with_skip
 def test_what_needs_no_change_comes_back_exactly(name: str, lively: Callable[..., Network]) -> None:
     network = copy.deepcopy(lively(name)).bfloat16()
-    last = next(m for key, m in network.named_modules() if key in ("conv_last", "ending", "post.1", "last"))
-    for parameter in last.parameters():
-        nn.init.zeros_(parameter)
+    for key, module in network.named_modules():
+        if f".{key}".endswith((".conv_last", ".ending", ".post.1", ".last")):
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
     x = torch.rand(1, 3, 17, 29, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         y = network(x)
@@ -44,9 +45,12 @@ def test_what_needs_no_change_comes_back_exactly(name: str, lively: Callable[...
     torch.testing.assert_close(y, skip(name, network, x), rtol=0, atol=1e-6 if name == "ffanet" else 0)
 
 
-@with_skip
+@pytest.mark.parametrize("name", [name for name in names() if name not in (*SKIPLESS, "golf")])
 def test_the_residual_alone_is_rounded(name: str, lively: Callable[..., Network]) -> None:
-    """The same residual is added to the same picture, once before and once after that is rounded."""
+    """The same residual is added to the same picture, once before and once after that is rounded.
+
+    Golf's second network sees that sum, which differs.
+    """
     network = copy.deepcopy(lively(name)).bfloat16()
     x = torch.rand(1, 3, 17, 29, generator=torch.Generator().manual_seed(0))
     rounded = x.bfloat16().float()

@@ -91,7 +91,7 @@ def test_a_resumption_with_other_features_is_refused(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     train(recipe(contrast=SPN | {"embedding": "auto"}, steps=3), tmp_path / "run", build=build_task)
     path = tmp_path / "vgg.safetensors"
-    save_file(Vgg(16, ["relu3_3"]).state_dict(), path)
+    save_file(Vgg("vgg16", ["relu3_3"]).state_dict(), path)
     monkeypatch.setenv("UNBLEMISH_VGG16", str(path))
     with pytest.raises(TrainingError, match=r"'descriptor'.* and would now go on with .*'vgg16'.* same files"):
         train(recipe(contrast=SPN | {"embedding": "auto"}, steps=6), tmp_path / "run", build=build_task, resume=True)

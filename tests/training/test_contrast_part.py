@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from unblemish.training.contrast_part import CcrPart, CrPart, EmbeddingPart, PclPart, SpnPart
+from unblemish.training.contrast_part import CcrPart, CrPart, PclPart, SpnPart
+from unblemish.training.embedding_part import EmbeddingPart
 from unblemish.training.recipe_parts import Part
 
 

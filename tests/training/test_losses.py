@@ -12,6 +12,7 @@ EXPECTED = {
     "l1": np.mean(np.abs(X - Y)),
     "mse": np.mean((X - Y) ** 2),
     "charbonnier": np.mean(np.hypot(X - Y, 1e-3)),
+    "golf_content": np.sum((2 * X - 2 * Y) ** 2) / (3 * 5 * 7),
     "psnr": np.mean([np.log10(np.mean((x - y) ** 2) + 1e-5) for x, y in zip(X, Y, strict=True)]),
 }
 

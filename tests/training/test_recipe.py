@@ -74,6 +74,9 @@ def test_overrides_reach_parts_options_and_lists(file: Path) -> None:
         ("contrast.weight=1", "contrast: method must be one of spn, cr, ccr, pcl"),
         ("contrast={method: spn, steps: [-5]}", "contrast.steps.0: Input should be greater than or equal to 1;"),
         ("contrast={method: spn, layers: []}", "contrast: give layers and layer_weights together"),
+        ("perceptual.weight=-1", "perceptual.weight: Input should be greater than or equal to 0"),
+        ("perceptual.reduction=none", "perceptual.reduction: Input should be 'sum' or 'mean'"),
+        ("perceptual={layers: [pool5]}", "perceptual: give layers and layer_weights together"),
         ("contrast={method: spn, decay: 2}", "contrast.decay: Input should be less than 1"),
     ],
 )

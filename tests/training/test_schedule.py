@@ -18,6 +18,11 @@ def test_then_a_cosine(step: int) -> None:
     assert rate_factor(step, steps=100, warmup=10, floor=0.1) == pytest.approx(expected)
 
 
+def test_or_falls_by_the_same_factor_in_every_step() -> None:
+    halves = [rate_factor(step, steps=5, warmup=1, floor=0.0625, decay="exponential") for step in range(6)]
+    assert halves == pytest.approx([1.0, 1.0, 0.5, 0.25, 0.125, 0.0625])
+
+
 def test_ends_at_the_floor_and_stays() -> None:
     assert rate_factor(100, steps=100, warmup=10, floor=0.1) == pytest.approx(0.1)
     assert rate_factor(500, steps=100, warmup=10, floor=0.1) == pytest.approx(0.1)

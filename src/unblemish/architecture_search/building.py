@@ -38,7 +38,11 @@ def search_task(recipe: Recipe, plain: RestorationTask) -> SearchTask:
 
     def rate(step: int) -> float:
         return optimiser.rate * rate_factor(
-            step - 1, steps=recipe.steps, warmup=optimiser.warmup, floor=optimiser.floor
+            step - 1,
+            steps=recipe.steps,
+            warmup=optimiser.warmup,
+            floor=optimiser.floor,
+            decay=optimiser.decay,
         )
 
     dtype = torch.float32 if recipe.precision == "32-true" else torch.bfloat16

@@ -24,6 +24,14 @@ As = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Also treat damage that the bundle does not know, as the likeliest group.")
 ]
+Iterations = Annotated[
+    int | None,
+    typer.Option("--iterations", min=0, help="Corrections by a network that iterates; needs --as or the like."),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option("--tolerance", help="Stop iterating once a correction changes a tile by less, such as 1e-3."),
+]
 Engine = Annotated[str, typer.Option("--engine", help="auto, eager, compiled, onnx or openvino.")]
 Memory = Annotated[
     str | None,
@@ -37,6 +45,8 @@ def restore(
     strength: Strength = 1.0,
     group: As = None,
     force: Force = False,
+    iterations: Iterations = None,
+    tolerance: Tolerance = None,
     network: options.NetworkName = None,
     bundle: options.BundleFolder = None,
     device: options.Device = "auto",
@@ -87,6 +97,8 @@ def restore(
             network=network,
             group=group,
             policy="force" if force else "careful",
+            iterations=iterations,
+            tolerance=tolerance,
         )
         return Restoration(restorer)
 

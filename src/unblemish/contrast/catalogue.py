@@ -10,7 +10,6 @@ import torch
 from unblemish.contrast import regularisation, self_prior
 from unblemish.contrast.base import Contrast
 from unblemish.contrast.curricular import CurricularContrast
-from unblemish.contrast.embeddings import DescriptorLoader, create_embedding
 from unblemish.contrast.negatives import AdaptiveNegatives, HistoryNegatives, NegativeModels
 from unblemish.contrast.practical import PracticalContrast
 from unblemish.contrast.regularisation import ContrastiveRegularisation
@@ -18,6 +17,7 @@ from unblemish.contrast.self_prior import SelfPriorNegative
 from unblemish.networks.base import Network
 from unblemish.networks.loading import load_described, load_weights
 from unblemish.training.contrast_part import CcrPart, ContrastPart, CrPart, SpnPart
+from unblemish.training.embeddings import DescriptorLoader, create_embedding
 from unblemish.training.errors import TrainingError
 
 Fresh = Callable[[], Network]
@@ -38,9 +38,9 @@ def create(part: ContrastPart, network: Network, fresh: Fresh, descriptor: Descr
         NetworkError: Weights of the VGG or of a negative are missing or do not fit.
     """
     if isinstance(part, SpnPart):
-        embedding = create_embedding(part, self_prior.PUBLISHED, descriptor)
+        embedding = create_embedding(part, self_prior.PUBLISHED, descriptor, "contrast")
         return SelfPriorNegative(embedding, _negatives(part, network, fresh), part.weight)
-    embedding = create_embedding(part, regularisation.PUBLISHED, descriptor)
+    embedding = create_embedding(part, regularisation.PUBLISHED, descriptor, "contrast")
     if isinstance(part, CrPart):
         return ContrastiveRegularisation(embedding, part.weight)
     if isinstance(part, CcrPart):

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from unblemish.contrast.base import Contrast
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.negatives import NegativeModels
 from unblemish.contrast.regularisation import SMALL, enlarged
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 EASY, HARD = 1.25, 0.75

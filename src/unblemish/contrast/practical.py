@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unblemish.contrast.base import Contrast
-from unblemish.contrast.embeddings import Embedding
 from unblemish.contrast.regularisation import SMALL, enlarged
 from unblemish.degradations.filtering import filter_separably, gaussian_taps
+from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
 
 SHARPNESS = (0.5, 5.5)

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from unblemish.contrast.base import Contrast
-from unblemish.contrast.embeddings import Embedding, Published
 from unblemish.degradations.resampling import resized
+from unblemish.training.embeddings import Embedding, Published
 from unblemish.training.task import Batch
 
 PUBLISHED = Published(
-    19, {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4, "relu5_1": 1.0}, normalise=False
+    "vgg19", {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4, "relu5_1": 1.0}, normalise=False
 )
 """For CR, CCR and PCL."""
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from unblemish.contrast.base import Contrast
-from unblemish.contrast.embeddings import Embedding, Published
 from unblemish.contrast.negatives import NegativeModels
 from unblemish.networks.base import Network
+from unblemish.training.embeddings import Embedding, Published
 from unblemish.training.task import Batch
 
-PUBLISHED = Published(16, {"relu1_2": 0.2, "relu2_2": 0.3, "relu3_3": 0.5}, normalise=True)
+PUBLISHED = Published("vgg16", {"relu1_2": 0.2, "relu2_2": 0.3, "relu3_3": 0.5}, normalise=True)
 
 
 class SelfPriorNegative(Contrast):

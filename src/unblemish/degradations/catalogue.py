@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from unblemish.degradations.base import Degradation
 from unblemish.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur
+from unblemish.degradations.camera_shake import CameraShake, RotatingShake
 from unblemish.degradations.compression import Jpeg
 from unblemish.degradations.darkness import Darkness
 from unblemish.degradations.errors import DegradationError
@@ -32,6 +33,8 @@ _CATALOGUE: dict[str, type[Degradation]] = {
     "darkness": Darkness,
     "rain": RainStreaks,
     "gray_gaussian_noise": GrayGaussianNoise,
+    "camera_shake": CameraShake,
+    "rotating_shake": RotatingShake,
 }
 
 GRIDS_ELEVEN: tuple[str, ...] = (

@@ -31,15 +31,6 @@ from unblemish.pictures.reading import read
 CLEAN = "clean"
 """Kind of the set whose pictures are left undamaged; averages over degradations leave it out."""
 
-PAIR_FOLDERS = (
-    ("hazy", "clear"),
-    ("input", "target"),
-    ("damaged", "clean"),
-    ("degraded", "clean"),
-    ("rain", "norain"),
-)
-"""Names of the two subfolders, damaged and clean, that `PairedFolder.below` knows."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -178,83 +169,6 @@ class DegradedFolder(CaseSet):
         return ", ".join([*listed, f"seed {self._seed}"])
 
 
-class PairedFolder(CaseSet):
-    """Damaged pictures and their clean originals in two folders, paired by path, whatever the suffix.
-
-    Args:
-        damaged: Folder of the damaged pictures, searched recursively.
-        clean: Folder of the originals.
-        name: Name and kind of the damage, such as "haze".
-        limit: Score only the first so many pictures in the order of their names.
-        preparation: What is done to both pictures of a pair, which are never rounded.
-
-    Raises:
-        EvaluationError: A folder is missing or empty, no two names agree, or another rounding is asked for.
-    """
-
-    def __init__(
-        self,
-        damaged: Path,
-        clean: Path,
-        *,
-        name: str = "pairs",
-        limit: int | None = None,
-        preparation: Preparation = AS_THEY_ARE,
-    ) -> None:
-        if preparation.rounding != AS_THEY_ARE.rounding:
-            raise EvaluationError("pairs are scored as their files hold them; leave the rounding out, or name a damage")
-        self.name = self.kind = name
-        self.title = name.replace("_", " ").capitalize()
-        self.source = folder_label(damaged.parent if damaged.parent == clean.parent else damaged) + preparation.pieces
-        self.damage = preparation.describe("as found in the files", rounds=False)
-        self._preparation = preparation
-        self._damaged = _by_stem(damaged)
-        self._clean = _by_stem(clean)
-        if not self._damaged.keys() & self._clean.keys():
-            raise EvaluationError(f"{damaged} and {clean} share no picture name; name both files of a pair alike")
-        self._stems = sorted(self._damaged)[:limit]
-
-    @classmethod
-    def below(
-        cls,
-        folder: Path,
-        *,
-        name: str = "pairs",
-        limit: int | None = None,
-        preparation: Preparation = AS_THEY_ARE,
-    ) -> PairedFolder:
-        """The pairs in two subfolders with well-known names, such as hazy and clear.
-
-        Raises:
-            EvaluationError: There are no such subfolders; or as for the class.
-        """
-        for damaged, clean in PAIR_FOLDERS:
-            if (folder / damaged).is_dir() and (folder / clean).is_dir():
-                return cls(folder / damaged, folder / clean, name=name, limit=limit, preparation=preparation)
-        known = "; ".join(" and ".join(pair) for pair in PAIR_FOLDERS)
-        raise EvaluationError(f"{folder}: holds no pair of subfolders; name them {known}")
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[Case | Unusable]:
-        return cut(attempted(self._stems, self._case), self._preparation)
-
-    @cached_property
-    def _length(self) -> int:
-        return len(self._stems) if self._preparation.patch is None else sum(1 for _ in self)
-
-    def _case(self, stem: str) -> Case:
-        if stem not in self._clean:
-            raise EvaluationError(f"{self._damaged[stem]}: has no clean original of the same name; add it")
-        gray = self._preparation.gray
-        damaged, clean = load_rgb(self._damaged[stem], gray=gray), load_rgb(self._clean[stem], gray=gray)
-        if damaged.shape != clean.shape:
-            sizes = " and ".join(f"{x.shape[3]} x {x.shape[2]}" for x in (damaged, clean))
-            raise EvaluationError(f"{self._damaged[stem]}: a pair must have one size, not {sizes}; crop one of them")
-        return Case(stem, damaged, clean)
-
-
 def attempted(names: Iterable[str], make: Callable[[str], Case]) -> Iterator[Case | Unusable]:
     """What `make` makes of each name, or why it cannot: whatever the user can mend costs one picture alone."""
     for name in names:
@@ -294,10 +208,6 @@ def load_rgb(path: Path, gray: bool = False) -> Tensor:
     if gray:
         rgb = to_float(gray_rgb(from_float(rgb, np.dtype(np.uint8)).astype(np.uint8, copy=False)))
     return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]  # (1, 3, H, W)
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_pictures(folder)}
 
 
 def folder_label(folder: Path) -> str:

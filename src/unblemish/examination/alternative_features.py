@@ -36,7 +36,7 @@ class Vgg16Features(Features):
 
     def __init__(self, path: Path | None = None, dtype: torch.dtype = torch.float32) -> None:
         self._dtype = dtype
-        network = load_vgg(16, ["relu3_3"], path)
+        network = load_vgg("vgg16", ["relu3_3"], path)
         self._network = network.to(dtype=dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @property

@@ -19,8 +19,8 @@ from unblemish.networks.loading import sha256
 from unblemish.pictures.folders import find_pictures, inventory
 from unblemish.studies.runs import IRRELEVANT
 from unblemish.training.checkpoint import Checkpoint
-from unblemish.training.data import hold_out
 from unblemish.training.fit import LAST
+from unblemish.training.holding_out import hold_out
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import build_task, train
 from unblemish.training.task import TaskBuilder
@@ -73,8 +73,9 @@ def fingerprint(recipe: Recipe) -> str:
         GroupingError: The starting weights cannot be read.
     """
     content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in IRRELEVANT}
-    if recipe.contrast is None:
-        del content["contrast"]  # so that trainings from before there was this part keep their names
+    for key in ("contrast", "perceptual"):
+        if getattr(recipe, key) is None:
+            del content[key]  # so that trainings from before there was this part keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):
         if folder:
             content[key] = inventory(folder)

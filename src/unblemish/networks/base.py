@@ -40,8 +40,8 @@ class Network(nn.Module, ABC):
 
     @property
     def parameter_count(self) -> int:
-        """Number of trainable values."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+        """Number of weights that a training may change, whether this one does or not."""
+        return sum(p.numel() for p in self.parameters())
 
     def forward(self, x: Tensor) -> Tensor:
         """Restores `(B, C, H, W)`; pads by reflection (by replication where a side is too short) and crops."""

@@ -11,6 +11,7 @@ from unblemish.networks.dehazeformer import dehazeformer_b, dehazeformer_s, deha
 from unblemish.networks.edsr import edsr_light_x2, edsr_light_x4
 from unblemish.networks.errors import NetworkError
 from unblemish.networks.ffanet import ffanet, ffanet_small
+from unblemish.networks.golf import golf, golf_corrector, golf_first
 from unblemish.networks.idt import idt, idt_small
 from unblemish.networks.multiscale import multiscale, multiscale_compact
 from unblemish.networks.multiscale_supernet import multiscale_supernet
@@ -41,6 +42,9 @@ _CATALOGUE: dict[str, Callable[..., Network]] = {
     "dehazeformer_b": dehazeformer_b,
     "idt": idt,
     "idt_small": idt_small,
+    "golf": golf,
+    "golf_first": golf_first,
+    "golf_corrector": golf_corrector,
     "multiscale": multiscale,
     "multiscale_compact": multiscale_compact,
     "multiscale_supernet": multiscale_supernet,

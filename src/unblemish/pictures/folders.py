@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from unblemish.pictures.errors import PictureError
@@ -46,12 +46,8 @@ def walk_pictures(folder: Path, without: Path | None = None) -> Iterator[Path]:
     Raises:
         PictureError: A folder cannot be listed.
     """
-
-    def fail(error: OSError) -> None:
-        raise PictureError(f"{error.filename}: cannot be listed ({error.strerror}); change its permissions")
-
     left_out = None if without is None else without.resolve()
-    for at, folders, files in os.walk(folder, onerror=fail):
+    for at, folders, files in os.walk(folder, onerror=_refuse):
         here = Path(at)
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (here / name).resolve() != left_out
@@ -59,3 +55,25 @@ def walk_pictures(folder: Path, without: Path | None = None) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith(".") and is_picture_name(Path(name)):
                 yield here / name
+
+
+def walk_folders(folder: Path, closed: Collection[str] = ()) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each with the names of its subfolders, sorted; hidden ones are left out.
+
+    Args:
+        folder: Where to begin.
+        closed: Names of subfolders that are listed, but not entered; linked ones never are.
+
+    Raises:
+        PictureError: The folder does not exist, or it or one below cannot be listed.
+    """
+    if not folder.is_dir():
+        raise PictureError(f"{folder}: no such folder; give one that holds pictures")
+    for at, folders, _ in os.walk(folder, onerror=_refuse):
+        names = sorted(name for name in folders if not name.startswith("."))
+        yield Path(at), names
+        folders[:] = [name for name in names if name not in closed]
+
+
+def _refuse(error: OSError) -> None:
+    raise PictureError(f"{error.filename}: cannot be listed ({error.strerror}); change its permissions")

@@ -27,6 +27,10 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
 
         return search_task(recipe, plain)
     task: Task = plain
+    if recipe.perceptual or recipe.golf:
+        from unblemish.deconvolution.building import deconvolution_task
+
+        task = deconvolution_task(recipe, plain, _descriptor, use_start=use_start)
     if recipe.contrast:
         from unblemish.contrast.catalogue import create as create_contrast
         from unblemish.contrast.task import ContrastTask
@@ -34,11 +38,13 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
         def fresh() -> Network:
             return create(recipe.network.name, recipe.network.options)
 
-        def descriptor() -> Network:
-            try:
-                return Bundle.load().descriptor()
-            except BundleError as error:
-                raise BundleError(f"{error}; or, to compare by VGG's features, set UNBLEMISH_VGG16") from error
-
-        task = ContrastTask(task, create_contrast(recipe.contrast, task.network, fresh, descriptor))
+        task = ContrastTask(task, create_contrast(recipe.contrast, task.network, fresh, _descriptor))
     return task
+
+
+def _descriptor() -> Network:
+    """The default bundle's, which stands in where pictures are to be compared by features and there is no VGG."""
+    try:
+        return Bundle.load().descriptor()
+    except BundleError as error:
+        raise BundleError(f"{error}; or, to compare by VGG's features, set UNBLEMISH_VGG16") from error

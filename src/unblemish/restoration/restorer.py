@@ -55,6 +55,8 @@ class Restorer:
             examination.
         group: Name of a group of the bundle, whose network treats every picture, without examination.
         policy: See `Policy`.
+        iterations: See `Treatment`; where a network or a group is named, or the bundle does not examine.
+        tolerance: See `Treatment`, as for `iterations`.
 
     Raises:
         UserError: Anything of this is unknown, not there, or does not fit together.
@@ -72,6 +74,8 @@ class Restorer:
         network: str | Network | None = None,
         group: str | None = None,
         policy: Policy = "careful",
+        iterations: int | None = None,
+        tolerance: float | None = None,
     ) -> None:
         if policy not in get_args(Policy):
             raise RestorationError(f"there is no policy '{policy}': choose {' or '.join(get_args(Policy))}")
@@ -79,7 +83,8 @@ class Restorer:
             raise RestorationError("a network and a group are both named: name one of them")
         self.policy: Policy = policy
         self._options: dict[str, Any] = {
-            "device": device, "precision": precision, "memory": memory, "strength": strength, "engine": engine
+            "device": device, "precision": precision, "memory": memory, "strength": strength, "engine": engine,
+            "iterations": iterations, "tolerance": tolerance,
         }  # fmt: skip
         self._treatments: dict[str, Treatment] = {}
         self._examiner: Examiner | None = None
@@ -90,6 +95,8 @@ class Restorer:
         self._bundle = loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         named = loaded.group(group).network if group is not None else network
         examines = named is None and loaded.manifest.examination is not None
+        if examines and (iterations is not None or tolerance is not None):
+            raise RestorationError("iterations and tolerance are for one network: name it, or a group")
         self._fixed = None if examines else self._treatment(named or loaded.manifest.default)
         if examines:
             self._examiner = load_examiner(loaded, device)

@@ -23,6 +23,8 @@ def restore(
     network: str | Network | None = None,
     group: str | None = None,
     policy: Policy = "careful",
+    iterations: int | None = None,
+    tolerance: float | None = None,
 ) -> Picture:
     """Examines and restores one picture. Networks are loaded anew each time: for many, keep a `Restorer`.
 
@@ -37,6 +39,8 @@ def restore(
         network: Name of a network of the bundle, or a Network; without examination.
         group: Name of a group of the bundle; without examination.
         policy: "careful" leaves pictures with unknown damage as they are, "force" treats them too.
+        iterations: Of a named network that iterates, such as a Golf Optimizer.
+        tolerance: Stop iterating once a correction changes a tile by less than this share.
 
     Returns:
         The picture, restored or left alone as its notes say, to be saved with `write`.
@@ -55,5 +59,7 @@ def restore(
         network=network,
         group=group,
         policy=policy,
+        iterations=iterations,
+        tolerance=tolerance,
     )
     return restorer.restore(picture)

@@ -16,9 +16,10 @@ from torch.nn.functional import interpolate
 from unblemish.networks.base import Network
 from unblemish.pictures.picture import Picture, Pixels, from_float, to_float
 from unblemish.pictures.tiles import Tiling, plan_tiles, run_tiles
-from unblemish.restoration.engines import create_engine
+from unblemish.restoration.engines import EagerEngine, create_engine
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.footprint import bytes_per_pixel, choose_tile
+from unblemish.restoration.iterating import iterating
 from unblemish.restoration.placement import choose_device, choose_precision, default_budget, parse_memory
 
 Floats = NDArray[np.float32]
@@ -70,6 +71,8 @@ class Treatment:
         memory: What tiles may take: bytes, or text such as "2GB"; None decides by what is free.
         strength: 1 gives the network's result, 0 the input, between them their mixture.
         engine: "auto" or a key of `engines.ENGINES`.
+        iterations: How often a network that iterates corrects its first estimate; None keeps its own number.
+        tolerance: Stop before, once a correction changes a tile by less than this share; eager engine only.
 
     Raises:
         UserError: Anything of this is unknown, not there, or does not fit together.
@@ -86,10 +89,15 @@ class Treatment:
         memory: str | int | None = None,
         strength: float = 1.0,
         engine: str = "auto",
+        iterations: int | None = None,
+        tolerance: float | None = None,
     ) -> None:
         if not 0 <= strength <= 1:
             raise RestorationError(f"a strength of {strength:g} is not possible: give a number from 0 to 1")
-        self.network, self.name = network, name or type(network).__name__
+        if tolerance is not None and engine not in ("auto", EagerEngine.name):
+            raise RestorationError(f"the engine '{engine}' runs all iterations: leave tolerance out, or choose eager")
+        self.name = name or type(network).__name__
+        self.network = network = iterating(network, self.name, iterations, tolerance)
         if network.scale != 1 and strength != 1:
             raise RestorationError(f"the network '{self.name}' enlarges pictures: its strength can only be 1")
         place = choose_device(device)
@@ -152,7 +160,8 @@ class Treatment:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with the weights and with what they are computed in."""
-        digest = hashlib.sha256(f"{self.engine.name} {self.engine.dtype} {self.strength}".encode())
+        settings = f"{self.engine.name} {self.engine.dtype} {self.strength} {self.network.extra_repr()}"
+        digest = hashlib.sha256(settings.encode())
         for key, value in sorted(self.network.state_dict().items()):
             digest.update(key.encode() + value.detach().float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]

@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unblemish.training.data import PatchSource
 from unblemish.training.recipe import Recipe
@@ -33,14 +34,20 @@ def draw_batch(
     Args:
         recipe: Says what a batch is.
         source: Of the patches.
-        synthesis: Damages them.
+        synthesis: Damages them, but for pairs, which were damaged before.
         seed: Of all that is drawn.
         device: Where the batch is made.
         count: Of the patches; None takes the recipe's.
         side: Of the patches, in pixels; None takes the source's.
     """
     torch.manual_seed(seed)
-    clean = source.tensor(count or recipe.batch, np.random.default_rng(seed), device, side)
-    clean = clean.contiguous(memory_format=torch.channels_last)
-    degraded = synthesis(clean, seed)
+    drawn = source.tensor(count or recipe.batch, np.random.default_rng(seed), device, side)  # (B, 3 or 6, side, side)
+    clean, damaged = (part.contiguous(memory_format=torch.channels_last) for part in (drawn[:, :3], drawn[:, 3:]))
+    degraded = _spared(clean, damaged, recipe.degradations.clean, seed) if recipe.data.pairs else synthesis(clean, seed)
     return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)
+
+
+def _spared(clean: Tensor, damaged: Tensor, share: float, seed: int) -> Tensor:
+    """The damaged patches of pairs `(B, 3, H, W)`, but for a share of them that stay clean."""
+    spared = torch.rand(len(clean), generator=torch.Generator().manual_seed(seed)) < share
+    return torch.where(spared.to(clean.device)[:, None, None, None], clean, damaged)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from unblemish.pictures.folders import find_pictures
-from unblemish.training.data import PatchSource, hold_out
+from unblemish.pictures.pairs import find_pairs
+from unblemish.training.data import PatchSource
 from unblemish.training.errors import TrainingError
+from unblemish.training.holding_out import hold_out_scenes, smallest
+from unblemish.training.loading import Source, path_of
 from unblemish.training.recipe import Recipe
 from unblemish.training.validation import Validation
 
@@ -17,9 +21,9 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
     Raises:
         TrainingError: A folder, or all that it holds, cannot be used.
     """
-    paths, held_out = split_pictures(recipe)
+    sources, held_out = split_pictures(recipe)
     if recipe.search:
-        paths, _ = split_for_search(recipe, paths, held_out)
+        sources, _ = split_for_search(recipe, sources, held_out)
     # Validation first: it is quick, and names unknown degradations before all pictures are read.
     validation = Validation(
         held_out,
@@ -30,29 +34,46 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
         rounding=recipe.degradations.rounding,
         gray=recipe.data.gray,
     )
-    return patch_source(recipe, paths), validation
+    return patch_source(recipe, sources), validation
 
 
-def split_pictures(recipe: Recipe) -> tuple[list[Path], list[Path]]:
-    """The pictures that a recipe trains on, and those it validates on.
+def find_sources(recipe: Recipe, folder: Path) -> Sequence[Source]:
+    """What a folder holds for a recipe: its pictures, or its pairs.
+
+    Raises:
+        PictureError: The folder, or all that it holds, cannot be used.
+    """
+    return find_pairs(folder, recipe.data.pairs) if recipe.data.pairs else find_pictures(folder)
+
+
+def split_pictures(recipe: Recipe) -> tuple[Sequence[Source], Sequence[Source]]:
+    """The pictures or pairs that a recipe trains on, and those it validates on.
+
+    Scenes of pairs are divided whole: what is neither chosen for validation nor apart from what is, is left out.
 
     Raises:
         TrainingError: Nothing would be left to train on.
         PictureError: A folder, or all that it holds, cannot be used.
     """
-    paths = find_pictures(recipe.data.folder)
-    if not recipe.validation.folder:
-        return hold_out(paths, recipe.validation.pictures)
-    held_out = find_pictures(recipe.validation.folder)[: recipe.validation.pictures]
-    return _without(paths, held_out), held_out
+    sources, part = find_sources(recipe, recipe.data.folder), recipe.validation
+    if not part.folder:
+        rest, held_out = hold_out_scenes(sources, part.pictures)
+        return rest, smallest(held_out, part.pictures)
+    given = find_sources(recipe, part.folder)
+    if recipe.data.pairs:  # the first ones would all be of one scene
+        return _without(sources, given), smallest(given, part.pictures)
+    held_out = given[: part.pictures]
+    return _without(sources, held_out), held_out
 
 
-def split_for_search(recipe: Recipe, paths: list[Path], held_out: list[Path]) -> tuple[list[Path], list[Path]]:
+def split_for_search(
+    recipe: Recipe, sources: Sequence[Source], held_out: Sequence[Source]
+) -> tuple[Sequence[Source], Sequence[Source]]:
     """Two disjoint parts of a search's training pictures: for the weights and for the architecture.
 
     Args:
         recipe: Has a part `search`.
-        paths: What it trains on, see `split_pictures`.
+        sources: What it trains on, see `split_pictures`.
         held_out: What it validates on, which belongs to neither part.
 
     Raises:
@@ -60,9 +81,9 @@ def split_for_search(recipe: Recipe, paths: list[Path], held_out: list[Path]) ->
         PictureError: The search's folder, or all that it holds, cannot be used.
     """
     if recipe.search is None or recipe.search.folder is None:
-        return hold_out(paths, max(1, len(paths) // 2))
-    architecture = _without(find_pictures(recipe.search.folder), held_out)
-    weights = _without(paths, architecture)
+        return hold_out_scenes(sources, max(1, len(sources) // 2))
+    architecture = _without(find_sources(recipe, recipe.search.folder), held_out)
+    weights = _without(sources, architecture)
     if not weights or not architecture:
         raise TrainingError(
             f"data.folder={recipe.data.folder} and search.folder={recipe.search.folder} leave no pictures of their own "
@@ -71,15 +92,15 @@ def split_for_search(recipe: Recipe, paths: list[Path], held_out: list[Path]) ->
     return weights, architecture
 
 
-def patch_source(recipe: Recipe, paths: list[Path]) -> PatchSource:
-    """Patches of these pictures as the recipe wants them cut.
+def patch_source(recipe: Recipe, sources: Sequence[Source]) -> PatchSource:
+    """Patches of these pictures or pairs as the recipe wants them cut.
 
     Raises:
         TrainingError: No picture can be used.
     """
     part = recipe.data
     return PatchSource(
-        paths,
+        sources,
         patch=part.patch,
         scales=part.scales,
         memory=int(part.memory * 1e9),
@@ -88,7 +109,7 @@ def patch_source(recipe: Recipe, paths: list[Path]) -> PatchSource:
     )
 
 
-def _without(paths: list[Path], others: list[Path]) -> list[Path]:
-    """The paths that are no file of the others."""
-    apart = {path.resolve() for path in others}
-    return [path for path in paths if path.resolve() not in apart]
+def _without(sources: Sequence[Source], others: Sequence[Source]) -> list[Source]:
+    """The sources that share no file with the others."""
+    apart = {path_of(other).resolve() for other in others}
+    return [source for source in sources if path_of(source).resolve() not in apart]

@@ -53,7 +53,10 @@ class Learner:
     def rate(self, step: int) -> float:
         """Learning rate of step number `step` (from 1)."""
         part = self.recipe.optimiser
-        return part.rate * rate_factor(step - 1, steps=self.recipe.steps, warmup=part.warmup, floor=part.floor)
+        factor = rate_factor(
+            step - 1, steps=self.recipe.steps, warmup=part.warmup, floor=part.floor, decay=part.decay
+        )  # fmt: skip
+        return part.rate * factor
 
     def learn(self, batch: Batch, step: int) -> dict[str, float]:
         """Does step number `step` (from 1).

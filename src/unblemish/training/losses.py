@@ -25,6 +25,15 @@ def charbonnier(output: Tensor, clean: Tensor, smoothing: float = 1e-3) -> Tenso
     return torch.sqrt((output - clean).square() + smoothing**2).mean()
 
 
+def golf_content(output: Tensor, clean: Tensor) -> Tensor:
+    """12 times `mse`: the Golf Optimizer's content loss ||x - x~||^2 / M (Sec. 5.2) of pictures in [-1, 1].
+
+    M counts pixels, so squares add up over three channels, and each is four times that of pictures in [0, 1]. With it
+    a perceptual loss has the weight beside it that the paper's lambda means.
+    """
+    return 12 * mse(output, clean)
+
+
 def psnr(output: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
     """Negative PSNR over ten: log10 of each picture's mean square error, averaged over the batch.
 
@@ -35,4 +44,10 @@ def psnr(output: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
     return torch.log10(error + floor).mean()
 
 
-LOSSES: dict[str, Loss] = {"l1": l1, "mse": mse, "charbonnier": charbonnier, "psnr": psnr}
+LOSSES: dict[str, Loss] = {
+    "l1": l1,
+    "mse": mse,
+    "charbonnier": charbonnier,
+    "psnr": psnr,
+    "golf_content": golf_content,
+}

@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unblemish.training.contrast_part import METHODS, ContrastPart
 from unblemish.training.errors import TrainingError
+from unblemish.training.golf_part import GOLF, GolfPart
+from unblemish.training.perceptual_part import PerceptualPart
 from unblemish.training.recipe_parts import (
     DataPart,
     DegradationPart,
@@ -33,9 +35,11 @@ class Recipe(Part):
     purpose: str
     network: NetworkPart
     data: DataPart
-    degradations: DegradationPart
+    degradations: DegradationPart = DegradationPart()
     task: TaskPart = TaskPart()
     contrast: ContrastPart | None = Field(default=None, description="a contrastive loss besides the task's")
+    perceptual: PerceptualPart | None = Field(default=None, description="a loss on features besides the task's")
+    golf: GolfPart | None = Field(default=None, description="train the corrections of a Golf Optimizer alone")
     search: SearchPart | None = Field(
         default=None, description="a search for an architecture instead of plain training"
     )
@@ -71,8 +75,28 @@ class Recipe(Part):
     def _searches_the_supernet(self) -> Recipe:
         if self.search and self.network.name != SUPERNET:
             raise ValueError(f"a search trains network.name={SUPERNET}, not {self.network.name}")
-        if self.search and self.contrast:
-            raise ValueError("search and contrast do not go together; search first, then train what it finds")
+        for key in ("contrast", "perceptual", "golf"):
+            if self.search and getattr(self, key):
+                raise ValueError(f"search and {key} do not go together; search first, then train what it finds")
+        return self
+
+    @model_validator(mode="after")
+    def _corrects_with_golf(self) -> Recipe:
+        if self.golf and self.network.name != GOLF:
+            raise ValueError(f"golf trains the corrections of network.name={GOLF}, not of {self.network.name}")
+        if self.golf and self.compile:
+            raise ValueError("golf runs parts of the network on their own, which are not compiled; leave compile out")
+        return self
+
+    @model_validator(mode="after")
+    def _damages_in_one_way(self) -> Recipe:
+        made = self.degradations.model_copy(update={"clean": 0.0}) != DegradationPart()
+        if self.data.pairs and made:
+            raise ValueError(
+                "data.pairs come damaged, both pictures in one size; leave out degradations but for degradations.clean"
+            )
+        if not self.data.pairs and not self.degradations.damages:
+            raise ValueError("give degradations.names, or a degradations.shrink above 1, or data.pairs")
         return self
 
     @model_validator(mode="after")

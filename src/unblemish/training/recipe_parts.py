@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unblemish.degradations.quantisation import Rounding
+from unblemish.training.schedule import Decay
 
 
 class Part(BaseModel):
@@ -42,6 +43,11 @@ class DataPart(Part):
     """Where clean pictures come from and how patches are cut."""
 
     folder: Path = Field(description="clean pictures, folders below included")
+    pairs: tuple[str, str] | None = Field(
+        default=None,
+        description="names of two folders side by side in `folder` or below it, of damaged pictures and of their clean "
+        "originals, which are then all that is used",
+    )
     patch: int = Field(default=128, ge=8, description="side of the square patches, pixels")
     gray: bool = Field(default=False, description="use the luma of pictures alone, for networks of one channel")
     scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
@@ -57,25 +63,24 @@ class DegradationPart(Part):
     names: tuple[str, ...] = Field(
         default=(), description="of the catalogue, such as jpeg or jpeg:quality=20; none where only `shrink` is wanted"
     )
-    clean: float = Field(default=0.0, ge=0, lt=1)
+    clean: float = Field(default=0.0, ge=0, le=1)
     shrink: int = Field(default=1, ge=1, description="bicubic factor, for networks that enlarge by it")
     rounding: Rounding = Field(default="nearest", description="how damaged pictures come to 8 bit")
 
-    @model_validator(mode="after")
-    def _does_something(self) -> DegradationPart:
-        if not self.names and self.shrink == 1:
-            raise ValueError("give degradations.names, or a degradations.shrink above 1")
-        return self
+    @property
+    def damages(self) -> bool:
+        """Whether there is anything that changes patches."""
+        return bool(self.names) or self.shrink > 1
 
 
 class TaskPart(Part):
     """What one step minimises."""
 
-    loss: Literal["l1", "mse", "charbonnier", "psnr"] = "l1"
+    loss: Literal["l1", "mse", "charbonnier", "psnr", "golf_content"] = "l1"
 
 
 class OptimiserPart(Part):
-    """AdamW or SGD, linear warm-up, cosine to `floor` times the rate."""
+    """AdamW or SGD, linear warm-up, then a fall to `floor` times the rate."""
 
     kind: Literal["adamw", "sgd"] = "adamw"
     rate: float = Field(default=2e-4, gt=0)
@@ -83,8 +88,15 @@ class OptimiserPart(Part):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD")
     weight_decay: float = Field(default=0.0, ge=0)
     warmup: int = Field(default=0, ge=0, description="steps")
+    decay: Decay = "cosine"
     floor: float = Field(default=0.0, ge=0, le=1)
     clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
+
+    @model_validator(mode="after")
+    def _falls_to_something(self) -> OptimiserPart:
+        if self.decay == "exponential" and not self.floor:
+            raise ValueError("decay: exponential needs a floor above 0, such as 1.77e-6")
+        return self
 
 
 class ValidationPart(Part):

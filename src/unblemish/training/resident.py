@@ -17,7 +17,7 @@ class ResidentPictures:
     are all that travels; the device gathers the samples.
 
     Args:
-        pixels: `(N, 3)` uint8, of all pictures, row after row; kept as it is.
+        pixels: `(N, C)` uint8, of all pictures, row after row; kept as it is.
         device: Where a copy of them is kept.
 
     Attributes:
@@ -27,12 +27,13 @@ class ResidentPictures:
     def __init__(self, pixels: NDArray[np.uint8], device: torch.device) -> None:
         self.device = device
         self._address = pixels.ctypes.data
-        self._samples = torch.from_numpy(pixels).to(device)  # (N, 3)
+        self._samples = torch.from_numpy(pixels).to(device)  # (N, C)
 
     def gather(self, patches: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """Equal square views `(side, side, 3)` into `pixels` as `(B, side, side, 3)` uint8 on the device."""
+        """Equal square views `(side, side, C)` into `pixels` as `(B, side, side, C)` uint8 on the device."""
+        channels = self._samples.shape[1]
         places = [
-            ((patch.ctypes.data - self._address) // 3, patch.strides[0] // 3, patch.strides[1] // 3)
+            ((patch.ctypes.data - self._address) // channels, patch.strides[0] // channels, patch.strides[1] // channels)
             for patch in patches
         ]  # fmt: skip
         first, down, right = torch.tensor(places).to(self.device).view(-1, 3, 1, 1).unbind(1)  # (B, 1, 1) each

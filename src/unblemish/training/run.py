@@ -38,12 +38,15 @@ LOCK = ".lock"
 FIXED = (
     "network.name",
     "network.options",
+    "data.pairs",
     "data.patch",
     "data.gray",
     "data.scales",
     "degradations",
     "task",
     "contrast",
+    "perceptual",
+    "golf",
     *DECIDING,
     "optimiser.kind",
     "validation.folder",
@@ -53,6 +56,8 @@ FIXED = (
     "seed",
 )
 """Keys and parts of a recipe that must stay when a training is resumed: others would make it another training."""
+METHODS = ("contrast", "perceptual", "golf", "search")
+"""Parts of a recipe that methods carry out."""
 
 
 def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
@@ -62,7 +67,7 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
         TrainingError: The recipe asks for a method, or the network enlarges by another factor than the recipe shrinks.
         NetworkError: The network, its options or its weights are not right.
     """
-    if method := "contrast" if recipe.contrast else "search" if recipe.search else None:
+    if method := next((key for key in METHODS if getattr(recipe, key)), None):
         raise TrainingError(f"the recipe has a part '{method}': give train(..., build=restoration.methods.build_task)")
     return plain_task(recipe, use_start=use_start)
 

@@ -15,19 +15,22 @@ from unblemish.degradations.resampling import resized
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
 from unblemish.pictures.errors import PictureError
-from unblemish.training.data import RGB8, load_rgb, to_batch
+from unblemish.training.data import to_batch
 from unblemish.training.errors import TrainingError
+from unblemish.training.loading import RGB8, Source, load, path_of
 from unblemish.training.synthesis import shrunk
 
-CLEAN = "clean"
+CLEAN, PAIRS = "clean", "pairs"
 BATCH = 8
 
 
 class Validation:
     """PSNR of a network on fixed damaged crops, by degradation; undamaged ones are listed as "clean".
 
+    The damaged pictures of pairs are listed as "pairs".
+
     Args:
-        paths: Pictures to crop.
+        sources: Pictures to crop; or pairs, whose two pictures are cropped alike.
         crop: Side of the central square, pixels.
         names: Degradations of the catalogue, with parameters where they are not to be drawn, for each picture, from
             the published ranges.
@@ -47,7 +50,7 @@ class Validation:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        sources: Sequence[Source],
         *,
         crop: int,
         names: Sequence[str],
@@ -57,7 +60,8 @@ class Validation:
         gray: bool = False,
     ) -> None:
         self.broken: dict[Path, str] = {}
-        clean = to_batch(self._crops(paths, crop, gray))  # (N, 3, crop, crop)
+        found = to_batch(self._crops(sources, crop, gray))  # (N, 3 or 6, crop, crop)
+        clean, paired = found[:, :3], found[:, 3:]
         channels = 1 if gray else 3
         self.clean = clean[:, :channels]
         where = f"{len(clean)} held-out pictures, central {crop} x {crop} px"
@@ -69,14 +73,16 @@ class Validation:
             parameters = draw(degradation, values, len(clean), generator)
             damaged = degradation.apply(clean, parameters, generator)
             self.degraded[name] = rounded(shrunk(damaged, shrink), rounding)[:, :channels]
+        if paired.shape[1]:
+            self.degraded[PAIRS] = paired[:, :channels]
+        # The gain is over the damaged pictures; over the enlargement of clean ones where there are none.
+        self._gaining = tuple(self.degraded) or (CLEAN,)
         self.degraded[CLEAN] = self.clean if shrink == 1 else rounded(shrunk(self.clean, shrink), rounding)
-        # The gain is over the degradations; over the enlargement of clean pictures where there are none.
-        self._gaining = tuple(names) or (CLEAN,)
         self._before = {name: self._psnr(resized(x, crop, crop), self.clean) for name, x in self.degraded.items()}
 
     @torch.no_grad()
     def score(self, network: nn.Module, device: torch.device, batches: int | None = None) -> dict[str, float]:
-        """PSNR in dB for each degradation and for "clean", and "gain", the mean gain over the damaged inputs.
+        """PSNR in dB for each degradation (or "pairs") and for "clean", and "gain", the mean gain over the damaged inputs.
 
         Args:
             network: Maps `(B, C, H, W)` to the same; run under the autocast of the caller.
@@ -102,11 +108,12 @@ class Validation:
         prepare = self.protocol.prepare
         return psnr(prepare(x), prepare(y)).clamp(max=self.protocol.psnr_ceiling)
 
-    def _crops(self, paths: Sequence[Path], crop: int, gray: bool) -> list[RGB8]:
+    def _crops(self, sources: Sequence[Source], crop: int, gray: bool) -> list[RGB8]:
         crops = []
-        for path in paths:
+        for source in sources:
+            path = path_of(source)
             try:
-                pixels = load_rgb(path, gray)
+                pixels = load(source, gray)
             except PictureError as error:
                 self.broken[path] = str(error)
                 continue

@@ -6,8 +6,8 @@ descriptor (GRIDS, Sec. 4.1) take their place; which it was stands in the record
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from unblemish.networks.base import Network
 from unblemish.networks.errors import NetworkError
 from unblemish.networks.srresnet import SLOPE, SRResNet
-from unblemish.networks.vgg import Depth, find_weights, load_vgg
-from unblemish.training.contrast_part import EmbeddingPart
+from unblemish.networks.vgg import VARIABLES, VggName, find_weights, layers_of, load_vgg
+from unblemish.training.embedding_part import EmbeddingPart
 from unblemish.training.errors import TrainingError
 
 DescriptorLoader = Callable[[], Network]
@@ -31,14 +31,16 @@ class Published:
     """What a paper compares pictures by.
 
     Attributes:
-        depth: Of its VGG.
+        network: Its VGG.
         layers: Names such as "relu1_2" with their weights.
         normalise: Whether ImageNet's mean and deviation are taken out of the pictures before.
+        signed: Whether pictures are stretched from [0, 1] to [-1, 1] before.
     """
 
-    depth: Depth
+    network: VggName
     layers: Mapping[str, float]
     normalise: bool
+    signed: bool = False
 
 
 class Embedding:
@@ -51,6 +53,7 @@ class Embedding:
         network: Maps pictures to a list of features; frozen, and kept in channels_last memory.
         layers: Names of the layers in the order of the list, with their weights.
         full_precision: Compute in float32 also under autocast.
+        signed: Show the network pictures in [-1, 1] instead of [0, 1].
         facts: What else records say of the network, fit for JSON.
     """
 
@@ -61,6 +64,7 @@ class Embedding:
         layers: Mapping[str, float],
         *,
         full_precision: bool = False,
+        signed: bool = False,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         frozen = network.eval().requires_grad_(False)
@@ -69,6 +73,7 @@ class Embedding:
         self.name = name
         self.layers = dict(layers)
         self.full_precision = full_precision
+        self.signed = signed
         self._facts = dict(facts or {})
 
     @property
@@ -88,7 +93,7 @@ class Embedding:
         if pictures.device != self._device:
             self._network.to(pictures.device)
             self._device = pictures.device
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        pictures = (2 * pictures - 1 if self.signed else pictures).contiguous(memory_format=torch.channels_last)
         if self.full_precision:
             with torch.autocast(pictures.device.type, enabled=False):
                 return self._network(pictures.float())
@@ -116,27 +121,26 @@ class Embedding:
 
 
 def vgg_embedding(published: Published, path: Path | None = None, *, full_precision: bool = False) -> Embedding:
-    """VGG16 or VGG19 after chosen activations.
+    """A VGG after chosen layers.
 
     Args:
-        published: Depth, layers, and whether pictures are normalised.
+        published: Which VGG, layers, and how pictures are shown to it.
         path: Of the weights, as for `networks.vgg.load_vgg`.
         full_precision: As for `Embedding`.
 
     Raises:
-        TrainingError: A layer does not exist.
+        ValueError: A layer does not exist.
         NetworkError: There are no weights, or they do not fit.
     """
-    try:
-        network = load_vgg(published.depth, list(published.layers), path, normalise=published.normalise)
-    except ValueError as error:
-        raise TrainingError(f"contrast.layers: {error}") from error
+    network = load_vgg(published.network, list(published.layers), path, normalise=published.normalise)
     return Embedding(
-        f"vgg{network.depth}",
+        network.name,
         network,
         published.layers,
         full_precision=full_precision,
-        facts={"normalised": network.normalise, "weights": network.digest},
+        signed=published.signed,
+        facts={"normalised": network.normalise, "weights": network.digest}
+        | ({"signed": True} if published.signed else {}),
     )
 
 
@@ -149,13 +153,11 @@ def descriptor_embedding(network: SRResNet, layers: Mapping[str, float], *, full
         full_precision: As for `Embedding`.
 
     Raises:
-        TrainingError: The network has no such block.
+        ValueError: The network has no such block.
     """
     known = {f"block{number}": number for number in range(1, len(network.body) + 1)}
     if unknown := [name for name in layers if name not in known]:
-        raise TrainingError(
-            f"contrast.layers: the descriptor has no {', '.join(unknown)}; choose from {', '.join(known)}"
-        )
+        raise ValueError(f"the descriptor has no {', '.join(unknown)}; choose from {', '.join(known)}")
     trunk = _Trunk(network, [known[name] for name in layers])
     return Embedding("descriptor", trunk, layers, full_precision=full_precision)
 
@@ -179,25 +181,35 @@ class _Trunk(nn.Module):
         return [found[tap] for tap in self.taps]
 
 
-def create_embedding(part: EmbeddingPart, published: Published, descriptor: DescriptorLoader) -> Embedding:
+def create_embedding(part: EmbeddingPart, published: Published, descriptor: DescriptorLoader, key: str) -> Embedding:
     """The embedding that a recipe asks for.
 
     Args:
         part: What the recipe says.
-        published: What the loss has in its paper. "auto" takes the other VGG where only that is found; the recipe may
-            name other layers; on the descriptor the same weights stand for blocks from the first to the last, evenly
-            spread.
+        published: What the loss has in its paper. "auto" takes another VGG that has the layers where only that is
+            found; the recipe may name other layers; on the descriptor the same weights stand for blocks from the first
+            to the last, evenly spread.
         descriptor: Loads the network that stands in where no VGG is found.
+        key: Of the part in the recipe, for errors.
 
     Raises:
         TrainingError: The recipe names layers that the embedding does not have.
         NetworkError: It asks for a VGG whose weights are not found.
     """
+    try:
+        return _found(part, published, descriptor)
+    except ValueError as error:
+        raise TrainingError(f"{key}.layers: {error}") from error
+
+
+def _found(part: EmbeddingPart, published: Published, descriptor: DescriptorLoader) -> Embedding:
+    """`create_embedding`, with a ValueError for layers that do not exist."""
     named = dict(zip(part.layers, part.layer_weights or (), strict=True)) if part.layers else None
     full = part.embedding_precision == "float32"
     problems: list[NetworkError] = []
-    for depth in _depths(part, published.depth):
-        wanted = Published(depth, named or published.layers, published.normalise)
+    layers = named or published.layers
+    for name in _candidates(part, published.network, layers):
+        wanted = replace(published, network=name, layers=layers)
         try:
             return vgg_embedding(wanted, part.embedding_weights, full_precision=full)
         except NetworkError as error:
@@ -206,18 +218,23 @@ def create_embedding(part: EmbeddingPart, published: Published, descriptor: Desc
         raise problems[0]
     network = descriptor()
     if not isinstance(network, SRResNet) or network.fold > 1:
-        raise TrainingError("the bundle's descriptor has no blocks at the picture's own size; set UNBLEMISH_VGG16")
+        raise TrainingError(
+            f"the bundle's descriptor has no blocks at the picture's own size; set {VARIABLES[published.network]}"
+        )
     return descriptor_embedding(network, named or _spread(published.layers, len(network.body)), full_precision=full)
 
 
-def _depths(part: EmbeddingPart, published: Depth) -> tuple[Depth, ...]:
-    """The VGGs to try: several where a file is given that may hold either; none where the descriptor is to be used."""
+def _candidates(part: EmbeddingPart, published: VggName, layers: Collection[str]) -> tuple[VggName, ...]:
+    """The VGGs to try: several where a file is given that may hold any; none where the descriptor is to be used."""
+    if part.embedding == "descriptor":
+        return ()
     if part.embedding != "auto":
-        chosen: dict[str, tuple[Depth, ...]] = {"vgg16": (16,), "vgg19": (19,), "descriptor": ()}
-        return chosen[part.embedding]
-    both: tuple[Depth, ...] = (16, 19) if published == 16 else (19, 16)
-    found: list[Depth] = [depth for depth in both if find_weights(depth)]
-    return both if part.embedding_weights else tuple(found[:1])
+        return (part.embedding,)
+    others = (name for name in VARIABLES if name != published and set(layers) <= set(layers_of(name)))
+    candidates: tuple[VggName, ...] = (published, *others)
+    if part.embedding_weights:
+        return candidates
+    return tuple(name for name in candidates if find_weights(name))[:1]
 
 
 def _spread(layers: Mapping[str, float], blocks: int) -> dict[str, float]:
