@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor, nn
 
 from unblemish.training.callbacks import Callback, FitResult
+from unblemish.training.embeddings import Embedding
 from unblemish.training.recipe import Recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -96,6 +98,18 @@ def search(recipe: Callable[..., Recipe]) -> Callable[..., Recipe]:
         return recipe(**{**content, **overrides})
 
     return make
+
+
+class TwoLayers(nn.Module):
+    """Features small enough to be written out: the picture itself, and twice its mean over 2 x 2 pixels."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [x, 2 * nn.functional.avg_pool2d(x, 2)]
+
+
+@pytest.fixture
+def embedding() -> Embedding:
+    return Embedding("two", TwoLayers(), {"same": 0.25, "mean": 0.75})
 
 
 class Recorder(Callback):

@@ -6,20 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unblemish.training.embeddings import Embedding
 from unblemish.training.task import Batch
-
-
-class TwoLayers(nn.Module):
-    """Features small enough to be written out: the picture itself, and twice its mean over 2 x 2 pixels."""
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return [x, 2 * nn.functional.avg_pool2d(x, 2)]
-
-
-@pytest.fixture
-def embedding() -> Embedding:
-    return Embedding("two", TwoLayers(), {"same": 0.25, "mean": 0.75})
 
 
 Distance = Callable[[Tensor, Tensor], Tensor]

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from unblemish.deconvolution.perceptual import PUBLISHED, PerceptualLoss
 from unblemish.networks.errors import NetworkError
@@ -14,16 +14,10 @@ from unblemish.networks.vgg import Vgg
 from unblemish.training.embeddings import Embedding, vgg_embedding
 
 
-class TwoLayers(nn.Module):
-    """Features small enough to be written out: the picture itself, and twice its mean over 2 x 2 pixels."""
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return [x, 2 * nn.functional.avg_pool2d(x, 2)]
-
-
 @pytest.fixture
-def embedding() -> Embedding:
-    return Embedding("two", TwoLayers(), {"same": 0.25, "mean": 0.75}, signed=True)
+def embedding(embedding: Embedding) -> Embedding:
+    embedding.signed = True
+    return embedding
 
 
 @pytest.mark.parametrize(("reduction", "divisors"), [("sum", (2, 2)), ("mean", (2 * 3 * 8 * 12, 2 * 3 * 4 * 6))])

@@ -31,7 +31,8 @@ def scored_sets(
     from unblemish.studies.scores import scored_set
 
     ways = [preset(name) for name in protocols], [create_metric(name) for name in metrics]
-    sets = [scored_set(word, recipe.degradations, *ways, gray=recipe.data.gray) for word in words]
+    data = recipe.data
+    sets = [scored_set(word, recipe.degradations, *ways, gray=data.gray, pairs=data.pairs) for word in words]
     if len({one.name for one in sets}) < len(sets):
         raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
     for one in sets:

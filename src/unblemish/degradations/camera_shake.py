@@ -111,4 +111,5 @@ def _spacing(degrees: float, reach: float, side: int) -> int:
         side: Longer side of the picture, pixels.
     """
     two_pixels = 2.0 / max(math.radians(degrees), 1e-6)
-    return max(_FINEST, min(side, math.floor(max(two_pixels, 0.5 * reach))))
+    cells = math.ceil(side / max(two_pixels, 0.5 * reach, _FINEST))
+    return math.ceil(side / cells)

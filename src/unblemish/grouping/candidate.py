@@ -73,9 +73,9 @@ def fingerprint(recipe: Recipe) -> str:
         GroupingError: The starting weights cannot be read.
     """
     content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in IRRELEVANT}
-    for key in ("contrast", "perceptual"):
-        if getattr(recipe, key) is None:
-            del content[key]  # so that trainings from before there was this part keep their names
+    for key in ("contrast", "perceptual", "data.pairs"):
+        if content.get(key, ...) is None:
+            del content[key]  # so that trainings from before there was this key keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):
         if folder:
             content[key] = inventory(folder)

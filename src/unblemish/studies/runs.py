@@ -16,12 +16,12 @@ from unblemish.errors import UserError
 from unblemish.evaluation.provenance import write_result
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import put_weights
-from unblemish.pictures.folders import find_pictures
 from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve
 from unblemish.studies.study import StudyRun
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.contrast_part import CcrPart
+from unblemish.training.division import find_sources
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST, save_described
 from unblemish.training.recipe import Recipe
@@ -97,7 +97,7 @@ def rehearse(run: StudyRun, build: TaskBuilder) -> None:
     recipe = run.recipe
     try:
         for folder in _folders(recipe).values():
-            find_pictures(folder)
+            find_sources(recipe, folder)
         damage = Synthesis.of(recipe.degradations)
         task = build(recipe)
         clean = torch.rand(1, 3, recipe.data.patch, recipe.data.patch)

@@ -15,8 +15,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from unblemish.degradations.parsing import parse
-from unblemish.evaluation.cases import PAIR_FOLDERS, CaseSet, DegradedFolder, PairedFolder
+from unblemish.evaluation.cases import CaseSet, DegradedFolder
 from unblemish.evaluation.metrics import Metric
+from unblemish.evaluation.paired_cases import PairedFolder
 from unblemish.evaluation.preparation import Preparation
 from unblemish.evaluation.protocol import Protocol
 from unblemish.evaluation.provenance import write_result
@@ -25,6 +26,7 @@ from unblemish.evaluation.scoring import Method, score
 from unblemish.evaluation.shrunk_cases import ShrunkFolder
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights
+from unblemish.pictures.pairs import PairFolders, known_folders
 from unblemish.studies.records import file_digest, folder_digest, read_record
 from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
@@ -68,19 +70,22 @@ class ScoredSet:
         return f"{self.name}/{damage}/{protocol}/{metric}"
 
 
-def case_sets(folder: Path, damage: DegradationPart, seed: int = 0, gray: bool = False) -> tuple[CaseSet, ...]:
+def case_sets(
+    folder: Path, damage: DegradationPart, seed: int = 0, gray: bool = False, pairs: PairFolders | None = None
+) -> tuple[CaseSet, ...]:
     """The pairs of a folder; without pairs its clean pictures with each damage of a recipe, one set a damage.
 
     Args:
-        folder: Pictures, or pairs in two subfolders.
+        folder: Pictures, or pairs in folders side by side.
         damage: Of the recipe.
         seed: Of the damage.
         gray: Turn pictures to gray first.
+        pairs: What the two folders of pairs are called, where the recipe trains on pairs; None for well-known names.
 
     Raises:
         UserError: The folder holds no picture, pairs where pictures must be shrunk, or gray ones must.
     """
-    pairs = any((folder / damaged).is_dir() and (folder / clean).is_dir() for damaged, clean in PAIR_FOLDERS)
+    pairs = pairs or known_folders(folder)
     if pairs and damage.shrink > 1:
         raise TrainingError(
             f"{folder}: holds pairs of one size, but the network enlarges {damage.shrink} times; score it on the "
@@ -89,7 +94,7 @@ def case_sets(folder: Path, damage: DegradationPart, seed: int = 0, gray: bool =
     if gray and damage.shrink > 1:
         raise TrainingError("gray pictures are not shrunk for scoring; leave out data.gray or degradations.shrink")
     if pairs:
-        return (PairedFolder.below(folder, preparation=Preparation(gray=gray)),)
+        return (PairedFolder(folder, pairs, preparation=Preparation(gray=gray)),)
     parsed = [parse(name) for name in damage.names]
     if damage.shrink > 1:
         return tuple(
@@ -103,9 +108,14 @@ def case_sets(folder: Path, damage: DegradationPart, seed: int = 0, gray: bool =
 
 
 def scored_set(
-    word: str, damage: DegradationPart, protocols: Sequence[Protocol], metrics: Sequence[Metric], gray: bool = False
+    word: str,
+    damage: DegradationPart,
+    protocols: Sequence[Protocol],
+    metrics: Sequence[Metric],
+    gray: bool = False,
+    pairs: PairFolders | None = None,
 ) -> ScoredSet:
-    """The set that a word NAME=FOLDER stands for; gray where networks are for gray pictures.
+    """The set that a word NAME=FOLDER stands for; gray where networks are for gray pictures; see `case_sets`.
 
     Raises:
         UserError: The word is of another form, or the folder is not what it must be.
@@ -113,7 +123,7 @@ def scored_set(
     name, equals, folder = word.partition("=")
     if not (equals and name and folder) or "/" in name:
         raise TrainingError(f"'{word}' is not of the form NAME=FOLDER, such as Set5=photos/set5; mend it")
-    cases = case_sets(Path(folder), damage, gray=gray)
+    cases = case_sets(Path(folder), damage, gray=gray, pairs=pairs)
     return ScoredSet(name, folder_digest(Path(folder)), cases, tuple(protocols), tuple(metrics))
 
 

@@ -230,10 +230,10 @@ def _candidates(part: EmbeddingPart, published: VggName, layers: Collection[str]
         return ()
     if part.embedding != "auto":
         return (part.embedding,)
-    others = (name for name in VARIABLES if name != published and set(layers) <= set(layers_of(name)))
-    candidates: tuple[VggName, ...] = (published, *others)
+    candidates = [published]
+    candidates += [name for name in VARIABLES if name != published and set(layers) <= set(layers_of(name))]
     if part.embedding_weights:
-        return candidates
+        return tuple(candidates)
     return tuple(name for name in candidates if find_weights(name))[:1]
 
 

@@ -80,6 +80,11 @@ def plain_task(recipe: Recipe, *, use_start: bool = True) -> RestorationTask:
             f"network {recipe.network.name} is not for the pictures: set network.options.gray and data.gray both, for "
             "networks that have this option, or neither"
         )
+    if recipe.data.pairs and network.scale > 1:
+        raise TrainingError(
+            f"network {recipe.network.name} enlarges pictures {network.scale} times, but the two of data.pairs have one "
+            "size; choose another network, or leave data.pairs out and shrink clean pictures with degradations.shrink"
+        )
     if network.scale != recipe.degradations.shrink:
         raise TrainingError(
             f"network {recipe.network.name} enlarges pictures {network.scale} times, but they are shrunk "
