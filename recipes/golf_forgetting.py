@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from golf_forgetting_figure import save_figure
 
@@ -70,6 +70,7 @@ MEANING = {
     "blurry": "PSNR of F(y) less that of y, in dB, for blurry y; both against the sharp picture",
     "after_first, after_last": "the two at the end of an order's first and last task, of each seed and in the mean",
     "input": "PSNR of y in dB",
+    "training_seconds": "of all phases, also where this command found them finished",
     "kept": "after_last less after_first, in dB: below 0 for the first task is forgetting",
 }
 
@@ -120,11 +121,11 @@ def curve(phases: Sequence[StudyRun]) -> list[dict[str, float]]:
     """Validations of phases one after the other: "step" counted through, "phase" from 0, "sharp", "blurry", "input"."""
     points, done = [], 0
     for number, run in enumerate(phases):
-        (damage,) = run.recipe.degradations.names
+        names = run.recipe.degradations.names
         points += [
             {
                 "step": done + found["step"], "phase": number, "sharp": found["clean"], "blurry": found["gain"],
-                "input": found[damage] - found["gain"],
+                "input": fmean(found[name] for name in names) - found["gain"],
             }
             for found in standing(run.folder / "journal.jsonl", "validation")
         ]  # fmt: skip
@@ -146,6 +147,15 @@ def ends(points: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
 def averaged(each: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     """The mean over seeds of what `ends` gives."""
     return {name: {key: fmean(one[name][key] for one in each) for key in values} for name, values in each[0].items()}
+
+
+def summary(curves: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> dict[str, Any]:
+    """Phases and `ends` of every order, of each seed and in the mean."""
+    found = {}
+    for order, seeds in curves.items():
+        each = {seed: ends(points) for seed, points in seeds.items()}
+        found[order] = {"phases": ORDERS[order], "mean": averaged(list(each.values())), "seeds": each}
+    return found
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -171,20 +181,17 @@ def main(words: Sequence[str] | None = None) -> None:
         for order, phases in ORDERS.items():
             curves[order][str(seed)] = curve([planned[name] for name in phases])
     recipe = Recipe.load(RECIPE, chosen.overrides)
-    orders = {}
-    for order, seeds in curves.items():
-        each = {seed: ends(points) for seed, points in seeds.items()}
-        orders[order] = {"phases": ORDERS[order], "mean": averaged(list(each.values())), "seeds": each}
     budget = {
         "steps_a_task": recipe.steps,
         "blurry_patches": recipe.steps * recipe.batch,
         "both at once": "twice the steps, each patch blurry with probability 1/2",
     }
     origin = provenance(shlex.join(command), chosen.seeds, time.monotonic() - began)
-    content = {"recipe": recipe.model_dump(mode="json"), "budget": budget, "meaning": MEANING, "orders": orders}
-    write_result(
-        chosen.output, {"provenance": origin, "training_seconds": round(seconds, 1), **content, "curves": curves}
-    )
+    content = {
+        "provenance": origin, "training_seconds": round(seconds, 1), "recipe": recipe.model_dump(mode="json"),
+        "budget": budget, "meaning": MEANING, "orders": summary(curves), "curves": curves,
+    }  # fmt: skip
+    write_result(chosen.output, content)
     if chosen.figure:
         save_figure(curves, recipe.steps, chosen.figure)
 

@@ -43,12 +43,12 @@ def save_figure(curves: Mapping[str, Mapping[str, Points]], steps: int, path: Pa
     figure.suptitle(title, fontsize=14, color=_INK, x=0.01, ha="left")
     left = figure.subplots(1, len(curves), sharey=True)
     ranges = {key: _range(curves, key) for key in ("sharp", "blurry")}
+    right = [axes.twinx() for axes in left]
     for place, (order, seeds) in enumerate(curves.items()):
-        right = left[place].twinx()
-        for axes, key, colour in ((left[place], "sharp", _SHARP), (right, "blurry", _BLURRY)):
+        for axes, key, colour in ((left[place], "sharp", _SHARP), (right[place], "blurry", _BLURRY)):
             _draw(axes, seeds, key, colour)
             axes.set_ylim(*ranges[key])
-        right.axhline(0, color=_BLURRY, linewidth=0.8, linestyle=(0, (2, 2)), alpha=0.6)
+        right[place].axhline(0, color=_BLURRY, linewidth=0.8, linestyle=(0, (2, 2)), alpha=0.6)
         tasks = order.split(", then ")
         if len(tasks) > 1:
             left[place].axvline(steps, color=_SOFT, linewidth=1, linestyle=(0, (4, 3)))
@@ -60,9 +60,9 @@ def save_figure(curves: Mapping[str, Mapping[str, Points]], steps: int, path: Pa
         left[place].set_title(f"({'abcd'[place]}) {order}", fontsize=12, color=_INK, loc="left")
         left[place].set_xlabel("steps", fontsize=10, color=_SOFT)
         left[place].set_xlim(0, 2 * steps)
-        right.tick_params(labelright=place == len(curves) - 1)
+        right[place].tick_params(labelright=place == len(curves) - 1)
     left[0].set_ylabel("task 1: PSNR of F(sharp), dB", fontsize=11, color=_SHARP)
-    right.set_ylabel("task 2: PSNR of F(blurry) less that of blurry, dB", fontsize=11, color=_BLURRY)
+    right[-1].set_ylabel("task 2: PSNR of F(blurry) less that of blurry, dB", fontsize=11, color=_BLURRY)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,16 @@
 r"""Measures which reading of the Golf Optimizer's losses has the size that the paper reports.
 
-    python recipes/golf_loss_scale.py ../shared/data/train --damage motion_blur motion_blur:length=7 \
-        -o results/golf_loss_scale.json
+    python recipes/golf_loss_scale.py ../shared/data/train -o results/golf_loss_scale.json \
+        --damage motion_blur motion_blur:length=7 motion_blur:length=4
 
 The paper (Sec. 5.2 and 6.1) adds L_c = ||x - x~||^2 / M and lambda L_p, L_p = ||P(x) - P(x~)||^2 / (w h d), and says
 that lambda = 5e-6 brings both into [1e-2, 1e-1]. It does not say what range pictures have, nor what P, a VGG, sees.
-Both terms are measured between the middles of photographs and their blurred copies, where a training starts: L_c for
+Both terms are measured between the middles of photographs and their blurred copies: blurred strongly, as where a
+training may start, and by 4 pixels, which has the PSNR of what the paper's training ends with. L_c is measured for
 pictures in [-1, 1] and in [0, 1], lambda L_p as the mean that is printed and as a sum over a picture's feature map, P
 seeing pictures in [-1, 1], in [0, 1], or with ImageNet's mean and deviation taken out. Where there is no VGG-11 with
-batch normalisation (UNBLEMISH_VGG11_BN), the fifth pooling of another VGG stands in; the result says which. Where the
-training ends, at the paper's 28.06 dB, L_c follows from the PSNR.
+batch normalisation (UNBLEMISH_VGG11_BN), the fifth pooling of another VGG stands in; the result says which. At the
+28.06 dB that the paper reaches, L_c follows from the PSNR.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ import torch
 from torch import Tensor
 
 from unblemish.deconvolution.perceptual import PUBLISHED, PerceptualLoss
+from unblemish.evaluation.cases import load_rgb
 from unblemish.evaluation.provenance import provenance, write_result
 from unblemish.networks.vgg import VARIABLES, find_weights
 from unblemish.pictures.folders import find_pictures
-from unblemish.training.data import load_rgb, to_batch
 from unblemish.training.embeddings import Embedding, Published, vgg_embedding
 from unblemish.training.losses import LOSSES
 from unblemish.training.perceptual_part import PerceptualPart
@@ -58,9 +59,9 @@ def middles(folder: Path, count: int, side: int, seed: int) -> list[Tensor]:
     random.Random(seed).shuffle(paths)
     found: list[Tensor] = []
     for path in paths:
-        clean = to_batch([load_rgb(path)])
+        clean = load_rgb(path)
         if min(clean.shape[-2:]) >= side:
-            found.append(middle(clean, side + 2 * MARGIN))
+            found.append(middle(clean, side + 2 * MARGIN).clone())  # without the rest of the picture
         if len(found) == count:
             return found
     raise SystemExit(f"{folder}: has {len(found)} pictures of {side} pixels, not {count}; give fewer with --pictures")

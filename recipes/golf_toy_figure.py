@@ -113,7 +113,7 @@ def _draw_arrows(axes: Axes, name: str, step: Field) -> None:
     longest = taken.norm(dim=-1).max().item()
     shown = _LONGEST / longest if longest > _FITTING else 1.0
     words = "to scale" if shown == 1 else f"shortened {1 / shown:.0f} times"
-    words += ", too short to be seen" if longest * shown < 0.02 else ""
+    words += ", too short to be seen" if longest * shown < 0.1 else ""
     axes.fill([-1, 1, -1], [-1, -1, 1], color=_FAINT, alpha=0.35, linewidth=0)
     axes.plot([-1, 1], [1, -1], color=_SOFT, linewidth=1, linestyle=(0, (4, 3)))
     x, arrows = points.numpy(), (taken * shown).numpy()

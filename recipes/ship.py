@@ -1,13 +1,14 @@
 """Puts trained networks, and what examines pictures, into the default bundle.
 
     python recipes/ship.py network RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE
-    python recipes/ship.py examination DESCRIPTOR_RUN PHOTOGRAPHS --recipe RECIPE --runs FOLDER --group NAME ...
+    python recipes/ship.py examination PHOTOGRAPHS --runs FOLDER --group NAME[=DEGRADATION,...] ...
     python recipes/ship.py figures results/examination.json
 
 The first adds the best weights of a run of `unblemish train`, in half precision, or replaces the network of that name,
 and keeps the run's record in `results/training_NAME.json`. The second puts the named networks into groups of what they
-treat, calibrates an examiner for these groups on the photographs, and adds it; measurements are kept in FOLDER. The
-third writes what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
+treat (or of those degradations), calibrates an examiner for these groups on the photographs, and adds it, with the
+bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in FOLDER. The third writes
+what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
 """
 
 from __future__ import annotations
@@ -59,17 +60,24 @@ def ship_network(run: Path, name: str, purpose: str, recipe: str) -> None:
         Bundle.write(BUNDLE, networks)
 
 
-def ship_examination(run: Path, photographs: Path, recipe: str, runs: Path, names: list[str]) -> None:
+def ship_examination(photographs: Path, runs: Path, named: list[str], descriptor: tuple[Path, str] | None) -> None:
     """Adds groups, their descriptor and an examiner's knowledge to the bundle."""
     bundle = Bundle.load(BUNDLE)
-    descriptor, card = trained(run, "descriptor", "describes damage by its deep features", recipe)
-    groups = [Group(name=name, degradations=bundle.entry(name).treats, network=name) for name in names]
+    groups = [parsed_group(bundle, text) for text in named]
+    if descriptor:
+        seeing, card = trained(descriptor[0], "descriptor", "describes damage by its deep features", descriptor[1])
+        # The descriptor keeps float32: the knowledge is calibrated with these very numbers, and it is small.
+        stored: Any = seeing.state_dict()
+    else:
+        assert bundle.manifest.examination is not None
+        seeing, card = bundle.descriptor(), bundle.manifest.examination.descriptor
+        stored = bundle.blob(card)
     paths = find_pictures(photographs)
     random.Random(0).shuffle(paths)
     knowledge = calibrate(
-        descriptor,
+        seeing,
         {group.name: group.degradations for group in groups},
-        {name: bundle.network(name) for name in names},
+        {group.name: bundle.network(group.network) for group in groups},
         paths[:PHOTOGRAPHS],
         runs,
         on_progress=tell,
@@ -85,9 +93,15 @@ def ship_examination(run: Path, photographs: Path, recipe: str, runs: Path, name
         hardware=f"{record['hardware']['cores']} cores of {record['hardware']['cpu']}",
         revision=(record["revision"] or {}).get("commit", ""),
     )
-    # The descriptor keeps float32: the knowledge was calibrated with these very numbers, and it is small.
-    parts = ((card, descriptor.state_dict()), (known, knowledge.tensors()))
-    bundle.update(groups=groups, examination=parts)
+    bundle.update(groups=groups, examination=((card, stored), (known, knowledge.tensors())))
+
+
+def parsed_group(bundle: Bundle, text: str) -> Group:
+    """NAME[=DEGRADATION,...]: the group of a network; by default of all that it treats."""
+    name, _, listed = text.partition("=")
+    return Group(
+        name=name, degradations=tuple(listed.split(",")) if listed else bundle.entry(name).treats, network=name
+    )
 
 
 def tell(what: str, done: int, total: int) -> None:
@@ -187,18 +201,19 @@ def main() -> None:
     network.add_argument("--purpose", required=True)
     network.add_argument("--recipe", required=True, help="as the card states it, such as recipes/NAME.yaml")
     examination = steps.add_parser("examination")
-    examination.add_argument("run", type=Path)
     examination.add_argument("photographs", type=Path)
-    examination.add_argument("--recipe", required=True, help="of the descriptor")
     examination.add_argument("--runs", type=Path, required=True)
     examination.add_argument("--group", action="append", required=True, help="network of a group; repeat")
+    examination.add_argument("--descriptor", type=Path, help="run that trained another descriptor than the bundle's")
+    examination.add_argument("--recipe", help="of that descriptor, as its card states it")
     figures = steps.add_parser("figures")
     figures.add_argument("result", type=Path)
     arguments = parser.parse_args()
     if arguments.step == "network":
         ship_network(arguments.run, arguments.name, arguments.purpose, arguments.recipe)
     elif arguments.step == "examination":
-        ship_examination(arguments.run, arguments.photographs, arguments.recipe, arguments.runs, arguments.group)
+        new = (arguments.descriptor, arguments.recipe or "") if arguments.descriptor else None
+        ship_examination(arguments.photographs, arguments.runs, arguments.group, new)
     else:
         ship_figures(arguments.result)
 

@@ -74,7 +74,7 @@ def test_phases_start_from_each_other_and_are_not_repeated(
     assert again["curves"] == first["curves"]
     assert again["training_seconds"] == first["training_seconds"]
     with pytest.raises(TrainingError, match="batch"):
-        run("--seeds", "0", "batch=1")
+        run("batch=1", "--seeds", "0")
 
 
 @pytest.mark.parametrize("word", ["seed=3", "degradations.clean=0.5"])

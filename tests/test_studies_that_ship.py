@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unblemish.networks.loading import load_described
+from unblemish.networks.catalogue import create
+from unblemish.networks.loading import load_described, save_weights
 from unblemish.restoration.methods import build_task
 from unblemish.studies.runs import carry_out, finished
 from unblemish.studies.study import Study, plan
@@ -21,8 +22,9 @@ def test_its_arms_are_recipes_of_equal_budget_unless_called_longer(path: Path, t
     study = Study.load(path)
     runs = plan(study, tmp_path)
     assert len(runs) == len(study.arms) * len(study.seeds) >= 4
-    equal = [run for run in runs if not run.arm.endswith("_longer")]
+    equal = [run for run in runs if not run.arm.endswith("_longer") and not run.recipe.golf]
     assert len({(run.recipe.steps, run.recipe.batch, run.recipe.data.patch) for run in equal}) == 1
+    assert all(run.recipe.steps < equal[0].recipe.steps for run in runs if run.recipe.golf)  # F has had the rest
     assert study.arms[study.reference] == {}
 
 
@@ -34,8 +36,14 @@ def test_it_runs(path: Path, photos: Path, tmp_path: Path) -> None:
         "validation.pictures=1", "validation.crop=32", "validation.every=1", "optimiser.warmup=0",
     ]  # fmt: skip
     study = Study.load(path)
-    other = next(arm for arm in ("base", "spn_often", "searched") if arm in study.arms)
+    if "perceptual.weight" in study.changes:
+        tiny.append("perceptual.embedding=descriptor")
+    other = next(arm for arm in ("base", "spn_often", "searched", "golf", "perceptual_heavy") if arm in study.arms)
     keys = study.arms[other]
+    if other == "golf":
+        first = tmp_path / "first.safetensors"
+        save_weights(create("golf_first"), first, {})
+        keys = {key: value for key, value in keys.items() if key != "steps"} | {"golf.first": str(first)}
     negatives = "contrast.method" in keys
     arms = {study.reference: {}, other: {**keys, "contrast.embedding": "descriptor"} if negatives else keys}
     for run in plan(study.model_copy(update={"arms": arms, "seeds": (0,)}), tmp_path, tiny):

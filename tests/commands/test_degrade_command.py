@@ -105,6 +105,21 @@ def test_given_parameters_stand_and_the_others_are_drawn(run, photos: Path) -> N
     assert len({match[1] for match in found if match}) == 3
 
 
+def test_given_kernels_blur_before_other_damage(run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "kernels").mkdir()
+    np.save(tmp_path / "kernels" / "a.npy", [[0, 0, 1]])
+    np.save(tmp_path / "kernels" / "b.npy", np.eye(7))
+    ran = run("degrade", photos / "a.png", "-o", "moved.png", "--kernels", "kernels", "--json")
+    assert ran.status == 0, ran.err
+    report = json.loads(ran.out)
+    assert report["setup"]["damage"] == "given_kernels"
+    assert report["outcomes"][0]["notes"] == ["degraded with given_kernels:kernel=0,noise=0,light=gamma"]
+    assert np.array_equal(read(Path("moved.png")).pixels[:, 1:], read(photos / "a.png").pixels[:, :-1])
+    words = ("--kernels", "kernels/b.npy", "--with", "jpeg:quality=30", "--sampled", "--json")
+    (note,) = json.loads(run("degrade", photos / "a.png", "-o", "both.png", *words).out)["outcomes"][0]["notes"]
+    assert re.fullmatch(r"degraded with given_kernels:kernel=0,noise=[\d.]+,light=gamma jpeg:quality=30,\S+", note)
+
+
 def test_a_lossy_file_does_not_add_its_damage_in_silence(run, photos: Path) -> None:
     ran = run("degrade", "photos", "-o", "out", "--with", "haze")
     warned = [line for line in ran.err.splitlines() if "adds its own loss" in line]
@@ -133,6 +148,8 @@ def test_the_list_names_every_degradation_and_parameter(run) -> None:
         (["--with", "jpeg:qualty=3"], "no parameter 'qualty'"),
         (["--with", "jpeg:quality=300"], "quality=300 is not allowed"),
         (["--with", "jpeg", "--blend", "mild"], "exclude each other"),
+        (["--kernels", "photos", "--blend", "mild"], "--blend and --kernels exclude each other"),
+        (["--kernels", "none"], "none: no such file or folder"),
         (["--with", "jpeg", "--scene", "haze"], "--scene belongs to --blend"),
     ],
 )

@@ -59,6 +59,19 @@ def test_pairs_are_scored_as_they_are(run, photos: Path) -> None:
     assert "as found in the files" in ran.out
 
 
+def test_pairs_of_scenes_are_scored_by_the_names_of_their_folders(run, photos: Path) -> None:
+    for scene in ("one", "two"):
+        for name in ("blur", "blur_gamma", "sharp"):
+            shutil.copytree(photos, f"test/{scene}/{name}")
+    for words, names in (([], "blur and sharp"), (["--pairs", "blur_gamma", "sharp"], "blur_gamma and sharp")):
+        ran = run("evaluate", "test", *words, "--limit", "2", "-o", "t.json")
+        assert ran.status == 0, ran.err
+        assert f"as found in the files, {names}." in ran.out
+        table = ScoreTable.from_dict(json.loads(Path("t.json").read_text())["table"])
+        assert [info.pictures for info in table.sets] == [2]
+        assert all(name.startswith("one/") for name in table.values("pairs", "input", "rgb", "psnr"))
+
+
 def test_the_two_ways_of_clearer(run, photos: Path) -> None:
     # Fields of 8 x 8 pixels, 40 x 56: cropped to 32 x 48, cut into 6.
     words = ["--gray", "--with", "gray_gaussian_noise:sigma=50", "--rounding", "truncated", "--protocol", "clearer"]
@@ -103,6 +116,9 @@ def test_a_picture_that_cannot_be_scored_fails_the_run_but_not_the_table(run, ph
     [
         (["nowhere", "--with", "jpeg"], "nowhere: no such folder"),
         (["photos"], "holds no pair of subfolders"),
+        (["nowhere"], "nowhere: no such folder"),
+        (["photos", "--pairs", "blur", "sharp"], "holds no folders blur and sharp side by side"),
+        (["photos", "--pairs", "blur", "sharp", "--with", "jpeg"], "give either --pairs or --with"),
         (["photos", "--with", "jepg"], "did you mean jpeg?"),
         (["photos", "--with", "jpeg", "--network", "huge"], "no network 'huge'"),
         (["photos", "--with", "jpeg", "--metric", "taste"], "no metric is called 'taste'"),

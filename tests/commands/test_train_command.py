@@ -46,7 +46,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return run
 
 
-def test_a_contrastive_loss_says_what_it_compares_by(
+def test_losses_on_features_say_whose_they_are(
     call, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("UNBLEMISH_VGG16", raising=False)
@@ -54,6 +54,9 @@ def test_a_contrastive_loss_says_what_it_compares_by(
     status, shown = call("mix.yaml", "data.folder=photos", *TINY, "contrast.method=spn")
     assert status == 0, shown
     assert "contrastive loss on features of: descriptor" in shown
+    status, shown = call("mix.yaml", "data.folder=photos", *TINY, "perceptual.embedding=descriptor", "-o", "c")
+    assert status == 0, shown
+    assert "perceptual loss on features of: descriptor" in shown
     status, shown = call("mix.yaml", "data.folder=photos", *TINY, "contrast={method: spn, embedding: vgg16}", "-o", "b")
     assert status == 1
     assert "set UNBLEMISH_VGG16" in shown

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from unblemish.training.task import Batch
 
-
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 

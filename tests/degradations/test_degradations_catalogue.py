@@ -9,12 +9,15 @@ from unblemish.degradations.base import Degradation, Parameters
 from unblemish.degradations.blends import Blend
 from unblemish.degradations.blur import OneSidedMotionBlur
 from unblemish.degradations.errors import DegradationError
+from unblemish.degradations.given_kernels import GivenKernels
 from unblemish.errors import UserError
 
-RANDOM = {"poisson_noise", "inpainting", "gaussian_noise", "gray_gaussian_noise", "salt_and_pepper", "rain"}
+NOISES = {"poisson_noise", "gaussian_noise", "gray_gaussian_noise", "salt_and_pepper"}
+RANDOM = {*NOISES, "inpainting", "rain", "camera_shake", "rotating_shake"}
 ALL: dict[str, Degradation] = {
     **{name: catalogue.create(name) for name in catalogue.names()},
     "one_sided_motion_blur": OneSidedMotionBlur(),
+    "given_kernels": GivenKernels([torch.eye(side) / side for side in (5, 9, 3)]),
     "severe_blend_with_haze": Blend("severe", "haze"),
 }
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -145,7 +148,7 @@ def test_autocast_and_gradients_do_not_reach_inside(degradation: Degradation, ba
 
 
 def test_names_are_those_of_the_classes_and_the_eleven_are_known() -> None:
-    assert len(catalogue.names()) == 15
+    assert len(catalogue.names()) == 17
     for name in catalogue.names():
         assert catalogue.create(name).name == name
         assert catalogue.create(name).title

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from unblemish.degradations.blur import GaussianBlur
 from unblemish.degradations.errors import DegradationError
 from unblemish.degradations.parsing import parse, parse_chain
 
@@ -53,6 +54,13 @@ def test_several_become_a_chain_with_its_values() -> None:
     parameters = chain.fixed(2, **values)
     assert parameters["3.quality"].tolist() == [20.0, 20.0]
     assert parameters["2.beta"].tolist() == pytest.approx([0.08, 0.08])
+
+
+def test_what_comes_before_shifts_the_places() -> None:
+    chain, values = parse_chain(["jpeg:quality=20"], [GaussianBlur()])
+    assert [member.name for member in chain.members] == ["gaussian_blur", "jpeg"]
+    assert values == {"2.quality": 20.0}
+    assert parse_chain([], [GaussianBlur()])[0].name == "gaussian_blur"
 
 
 def test_nothing_is_refused() -> None:

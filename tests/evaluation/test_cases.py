@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from unblemish.degradations.blends import Blend
 from unblemish.degradations.catalogue import create
@@ -14,11 +13,9 @@ from unblemish.evaluation.cases import (
     Case,
     CaseSet,
     DegradedFolder,
-    PairedFolder,
     Unusable,
     load_rgb,
 )
-from unblemish.evaluation.errors import EvaluationError
 from unblemish.pictures.errors import PictureError
 
 
@@ -100,29 +97,3 @@ def test_a_broken_picture_is_named_and_the_rest_goes_on(photos: Path) -> None:
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="holds no picture"):
         DegradedFolder(tmp_path, None)
-
-
-def test_pairs_are_found_by_name_whatever_the_suffix(photos: Path) -> None:
-    pairs = photos.parent / "pairs"
-    shutil.copytree(photos, pairs / "clear")
-    (pairs / "hazy").mkdir()
-    Image.open(photos / "a.png").save(pairs / "hazy" / "a.bmp")
-    Image.new("RGB", (7, 5)).save(pairs / "hazy" / "b.png")
-    Image.new("RGB", (7, 5)).save(pairs / "hazy" / "c.png")
-    cases = PairedFolder.below(pairs, name="haze")
-    assert (cases.kind, cases.title, len(cases)) == ("haze", "Haze", 3)
-    first, second, third = cases
-    assert isinstance(first, Case)
-    assert torch.equal(first.damaged, first.clean)
-    assert isinstance(second, Unusable)
-    assert "7 x 5 and 96 x 64" in second.reason
-    assert isinstance(third, Unusable)
-    assert "no clean original" in third.reason
-    assert len(PairedFolder.below(pairs, limit=1)) == 1
-
-
-def test_folders_that_do_not_pair(photos: Path) -> None:
-    with pytest.raises(EvaluationError, match="hazy and clear"):
-        PairedFolder.below(photos)
-    with pytest.raises(EvaluationError, match="share no picture name"):
-        PairedFolder(photos, photos / "more")

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from unblemish.degradations.catalogue import create
-from unblemish.evaluation.cases import Case, CaseSet, DegradedFolder, PairedFolder, Unusable, load_rgb
+from unblemish.evaluation.cases import Case, CaseSet, DegradedFolder, Unusable, load_rgb
 from unblemish.evaluation.errors import EvaluationError
+from unblemish.evaluation.paired_cases import PairedFolder
 from unblemish.evaluation.preparation import Preparation
 
 NOISE = {"sigma": 30}
@@ -105,7 +106,7 @@ def test_pairs_are_turned_and_cut_but_never_rounded(photos: Path) -> None:
     shutil.copytree(photos, pairs / "clear")
     shutil.copytree(photos, pairs / "hazy")
     (pairs / "hazy" / "b.png").write_text("junk")
-    cases = PairedFolder.below(pairs, preparation=Preparation(gray=True, patch=32))
+    cases = PairedFolder(pairs, preparation=Preparation(gray=True, patch=32))
     found = list(cases)
     assert len(cases) == len(found) == 6 + 1 + 6
     assert [type(case) for case in found].count(Unusable) == 1
@@ -113,9 +114,10 @@ def test_pairs_are_turned_and_cut_but_never_rounded(photos: Path) -> None:
     assert isinstance(first, Case)
     assert first.damaged.shape == first.clean.shape == (1, 3, 32, 32)
     assert torch.equal(first.clean[:, 0], first.clean[:, 2])
-    assert cases.damage == "as found in the files, gray, centre crop to multiples of 32, 32 x 32 patches"
+    crops = "gray, centre crop to multiples of 32, 32 x 32 patches"
+    assert cases.damage == f"as found in the files, hazy and clear, {crops}"
     with pytest.raises(EvaluationError, match="leave the rounding out"):
-        PairedFolder.below(pairs, preparation=Preparation(rounding="truncated"))
+        PairedFolder(pairs, preparation=Preparation(rounding="truncated"))
 
 
 def test_impossible_preparations_are_refused() -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from unblemish.contrast.task import ContrastTask
 from unblemish.networks.loading import load_described
-from unblemish.networks.vgg import Vgg
+from unblemish.networks.vgg import Vgg, load_vgg
 from unblemish.restoration.methods import build_task
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.errors import TrainingError
@@ -46,6 +46,28 @@ def test_contrast_is_switched_on_by_its_part(recipe: Make, tmp_path: Path) -> No
     assert '"contrast": {"embedding": {"network": "descriptor"' in journal
     assert '"negative": ' in journal
     assert load_described(tmp_path / "run" / FINAL).parameter_count == task.network.parameter_count
+
+
+def test_a_perceptual_loss_leaves_nothing_of_its_network_behind(
+    recipe: Make, recorder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VGG is in no checkpoint, but its digest; 2N steps equal N, a resumption and N."""
+    path = tmp_path / "vgg.safetensors"
+    save_file(Vgg("vgg16", ["pool1"]).state_dict(), path)
+    monkeypatch.setenv("UNBLEMISH_VGG16", str(path))
+    part = {"embedding": "vgg16", "layers": ["pool1"], "layer_weights": [1.0], "weight": 1e-3}
+    whole = recipe(perceptual=part, task__loss="golf_content")
+    train(whole, tmp_path / "whole", build=build_task)
+    stop = recorder({3: lambda: signal.raise_signal(signal.SIGTERM)})
+    train(whole, tmp_path / "halves", build=build_task, callbacks=[stop])
+    train(whole, tmp_path / "halves", build=build_task, resume=True)
+    one, other = (Checkpoint.load(tmp_path / name / LAST) for name in ("whole", "halves"))
+    assert one.task.keys() == build_task(recipe()).state_dict().keys()
+    assert all(torch.equal(one.task[key], other.task[key]) for key in one.task)
+    assert one.facts["perceptual"]["embedding"]["weights"] == load_vgg("vgg16", ["pool1"], path).digest
+    terms = stop.steps[1][0]
+    assert terms["loss"] == pytest.approx(terms["content"] + terms["perceptual"])
+    assert terms["perceptual"] > 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_described, save_weights
 from unblemish.restoration.methods import build_task as build_with_methods
-from unblemish.studies.runs import RECORD, carry_out, finished
+from unblemish.studies.runs import RECORD, carry_out, finished, rehearse
 from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST
@@ -117,3 +117,9 @@ def test_what_failed_before_its_first_checkpoint_binds_nothing(run: StudyRun, re
     assert (run.folder / RECORD).exists()
     assert not (run.folder / LAST).exists()
     assert finished(run) is None
+
+
+def test_a_rehearsal_looks_for_the_pairs(run: StudyRun, recipe: Callable[..., Recipe]) -> None:
+    paired = recipe(data__pairs=["blur", "sharp"], degradations={}, steps=4)
+    with pytest.raises(TrainingError, match=r"arm plain: .* holds no folders blur and sharp side by side"):
+        rehearse(replace(run, recipe=paired), build_task)

@@ -14,6 +14,7 @@ from unblemish.evaluation.metrics import create_metric, psnr
 from unblemish.evaluation.protocol import preset
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights, save_weights
+from unblemish.pictures.errors import PictureError
 from unblemish.studies import scores as study_scores
 from unblemish.studies.scores import SCORES, ScoredSet, case_sets, known_scores, score_run, scored_set
 from unblemish.studies.study import StudyRun
@@ -100,6 +101,9 @@ def test_nothing_is_scored_twice_and_nothing_old_is_kept_for_new(
 
 def test_pairs_shrunk_and_damaged_pictures(some: Path, tmp_path: Path) -> None:
     assert [one.name for one in case_sets(some, TWO)] == ["jpeg", "gaussian_noise"]
+    Image.new("L", (5, 3), 255).save(tmp_path / "box.png")
+    blurred = DegradationPart(kernels=tmp_path / "box.png")
+    assert [one.name for one in case_sets(some, blurred)] == ["given_kernels"]
     assert [one.name for one in case_sets(some, DegradationPart(shrink=4))] == ["x4"]
     assert [one.name for one in case_sets(some, DegradationPart(names=("jpeg",), shrink=2))] == ["jpeg_x2"]
     pairs = tmp_path / "pairs"
@@ -108,6 +112,24 @@ def test_pairs_shrunk_and_damaged_pictures(some: Path, tmp_path: Path) -> None:
     assert [one.name for one in case_sets(pairs, TWO)] == ["pairs"]
     with pytest.raises(TrainingError, match="the network enlarges 4 times; score it on the folder of the clean"):
         case_sets(pairs, DegradationPart(shrink=4))
+
+
+def test_pairs_of_scenes_are_scored_and_named_as_the_recipe_says(
+    recipe: Callable[..., Recipe], some: Path, tmp_path: Path
+) -> None:
+    for name in ("blur", "blur_gamma", "sharp"):
+        shutil.copytree(some, tmp_path / "pairs/scene" / name)
+    (known,) = case_sets(tmp_path / "pairs", TWO)
+    (given,) = case_sets(tmp_path / "pairs", TWO, pairs=("blur_gamma", "sharp"))
+    assert known.damage == "as found in the files, blur and sharp"
+    assert given.damage == "as found in the files, blur_gamma and sharp"
+    paired = recipe(data__folder=str(tmp_path / "pairs"), data__pairs=["blur", "sharp"], degradations={})
+    ways = [preset("rgb")], [create_metric("psnr")]
+    scored = scored_set(f"mine={tmp_path / 'pairs'}", paired.degradations, *ways, pairs=paired.data.pairs)
+    entry = score_run(trained(tmp_path / "paired_seed0", paired), scored, "cpu")
+    assert entry["network"].keys() == {"mine/pairs/rgb/psnr"}
+    with pytest.raises(PictureError, match="holds no folders blur and sharp side by side"):
+        case_sets(some, paired.degradations, pairs=paired.data.pairs)
 
 
 def test_an_enlarging_network_is_scored(recipe: Callable[..., Recipe], some: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from unblemish.training.division import load_data, split_for_search, split_pictures
@@ -46,3 +47,9 @@ def test_a_folder_for_the_architecture(search: Make, photos: Path, tmp_path: Pat
     same = search(search={"folder": str(photos)})
     with pytest.raises(TrainingError, match="leave no pictures of their own for the weights"):
         split_for_search(same, *split_pictures(same))
+
+
+def test_the_kernels_of_the_recipe_are_validated_too(recipe: Make, tmp_path: Path) -> None:
+    np.save(tmp_path / "box.npy", np.ones((5, 5)))
+    _, validation = load_data(recipe(degradations__kernels=str(tmp_path)))
+    assert list(validation.degraded) == ["gaussian_noise", "jpeg", "given_kernels", "clean"]

@@ -114,6 +114,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         Recipe.load(tmp_path / "none.yaml")
 
 
+def test_kernels_are_damage_enough(file: Path) -> None:
+    recipe = Recipe.load(file, ["degradations.names=[]", "degradations.kernels=blurs"])
+    assert (recipe.degradations.names, recipe.degradations.kernels) == ((), Path("blurs"))
+    assert recipe.flat()["degradations.kernels"] == "blurs"
+
+
+def test_pairs_need_no_damage(file: Path) -> None:
+    recipe = Recipe.load(file, ["data.pairs=[blur,sharp]", "degradations.names=[]"])
+    assert recipe.data.pairs == ("blur", "sharp")
+    assert Recipe.parse(recipe.model_dump(mode="json"), "again") == recipe
+
+
 def test_recipes_do_not_change(file: Path) -> None:
     recipe = Recipe.load(file)
     with pytest.raises(ValueError, match="frozen"):

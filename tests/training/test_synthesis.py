@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
@@ -85,3 +88,18 @@ def test_patches_may_be_truncated_or_not_rounded() -> None:
     cut = Synthesis(["gaussian_noise:sigma=20"], rounding="truncated")(clean, 1) * 255
     assert not torch.equal(exact, exact.round())
     torch.testing.assert_close(cut, exact.floor(), rtol=0, atol=1e-3)
+
+
+def test_given_kernels_are_one_more_damage(tmp_path: Path) -> None:
+    np.save(tmp_path / "right.npy", [[0, 0, 0, 0, 1]])
+    clean = torch.rand(400, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    moved = Synthesis([], kernels=tmp_path, rounding="none")(clean, 0)
+    assert float((moved[..., 2:] - clean[..., :-2]).std() * 255) == pytest.approx(1.15, abs=0.1)  # noise of 0 to 2
+    both = Synthesis(["gaussian_noise:sigma=50"], kernels=tmp_path)(clean, 0)
+    same = (both[..., 2:] - clean[..., :-2]).abs().flatten(1).mean(1) < 0.02
+    assert float(same.float().mean()) == pytest.approx(0.5, abs=0.1)  # four standard deviations
+
+
+def test_kernels_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DegradationError, match="holds no kernel"):
+        Synthesis(["jpeg"], kernels=tmp_path)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,56 +8,12 @@ import torch
 from PIL import Image
 
 from unblemish.pictures.folders import find_pictures
-from unblemish.pictures.picture import Picture
-from unblemish.training import data
-from unblemish.training.data import PatchSource, hold_out, load_rgb, shrink, to_batch
+from unblemish.training.data import PatchSource, to_batch
 from unblemish.training.errors import TrainingError
 
 
 def source(paths: list[Path], **options: object) -> PatchSource:
     return PatchSource(paths, **({"patch": 16, "scales": (1.0,), "memory": 10**9} | options))  # pyright: ignore
-
-
-def test_hold_out_takes_the_smallest_hashes_in_any_order() -> None:
-    paths = [Path(f"folder/{n}.png") for n in range(50)]
-    kept, held = hold_out(paths, 10)
-    assert sorted([*kept, *held]) == sorted(paths)
-    digest = {path: hashlib.sha256(path.name.encode()).digest() for path in paths}
-    assert max(digest[p] for p in held) < min(digest[p] for p in kept)
-    assert set(hold_out(paths[::-1], 10)[1]) == set(held)
-    assert [p.name for p in hold_out([Path("elsewhere", p.name) for p in paths], 10)[1]] == [p.name for p in held]
-
-
-def test_hold_out_changes_little_when_pictures_are_added() -> None:
-    paths = [Path(f"{n}.png") for n in range(50)]
-    added = [Path(f"new{n}.png") for n in range(5)]
-    before, after = set(hold_out(paths, 10)[1]), set(hold_out([*added, *paths], 10)[1])
-    assert len(after) == 10
-    assert after - before <= set(added)
-
-
-def test_holding_out_everything_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"3 pictures are too few to hold out 3"):
-        hold_out([Path("a"), Path("b"), Path("c")], 3)
-
-
-@pytest.mark.parametrize(
-    ("samples", "expected"),
-    [
-        (np.full((2, 3, 1), 7, np.uint8), 7),
-        (np.full((2, 3, 3), 7, np.uint8), 7),
-        (np.full((2, 3, 3), 7 * 257 + 100, np.uint16), 7),
-        (np.full((2, 3, 1), 1.5, np.float32), 255),
-    ],
-)
-def test_every_sample_type_becomes_8_bit_rgb(
-    monkeypatch: pytest.MonkeyPatch, samples: np.ndarray, expected: int
-) -> None:
-    monkeypatch.setattr(data, "read", lambda path: Picture(samples, "tiff"))
-    rgb = load_rgb(Path("x"))
-    assert rgb.shape == (2, 3, 3)
-    assert rgb.dtype == np.uint8
-    assert np.all(rgb == expected)
 
 
 def test_to_batch_keeps_values_and_lies_channels_last() -> None:
@@ -134,11 +89,3 @@ def test_no_usable_picture_is_an_error(tmp_path: Path) -> None:
     path.write_text("junk")
     with pytest.raises(TrainingError, match=r"none of 1 pictures can be used.*a\.png"):
         source([path])
-
-
-def test_shrink_is_antialiased() -> None:
-    stripes = np.zeros((8, 32, 3), np.uint8)
-    stripes[:, ::2] = 200
-    small = shrink(stripes, 0.5)
-    assert small.shape == (4, 16, 3)
-    assert np.abs(small[:, 3:-3].astype(int) - 100).max() <= 12

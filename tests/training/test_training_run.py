@@ -20,6 +20,7 @@ from PIL import Image
 
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import load_weights, save_weights
+from unblemish.restoration.methods import build_task as build_with_methods
 from unblemish.training.checkpoint import Checkpoint
 from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
@@ -268,9 +269,14 @@ def test_two_processes_train_one_network(recipe: Make, tmp_path: Path) -> None:
 def test_every_recipe_runs(path: Path, photos: Path, tmp_path: Path) -> None:
     pairs = [f"data.folder={photos}", "data.patch=32", "data.scales=[1.0]", "steps=2", "batch=1"]
     pairs += ["optimiser.warmup=0", "validation.pictures=1", "validation.crop=32", "validation.folder=null"]
-    Recipe.load(path)
-    made = Recipe.load(path, pairs)
-    result = on_cpu(made.model_copy(update={"compile": False}), tmp_path)
+    whole = Recipe.load(path)
+    if whole.perceptual:
+        pairs.append("perceptual.embedding=descriptor")
+    if whole.golf:
+        save_weights(create("golf_first"), tmp_path / "first.safetensors", {})
+        pairs.append(f"golf.first={tmp_path / 'first.safetensors'}")
+    made = Recipe.load(path, pairs).model_copy(update={"compile": False})
+    result = train(made, tmp_path / "run", build=build_with_methods, accelerator="cpu")
     assert result.step == 2
     assert path.read_text().startswith("# Purpose:")
 

@@ -111,3 +111,16 @@ def test_gray_pictures_have_one_channel_and_a_protocol_of_their_own(photos: Path
     top, left = ((side - 48) // 2 for side in luma.shape)
     assert np.array_equal(gray.clean[0, 0].numpy() * 255, luma[top : top + 48, left : left + 48].astype(np.float32))
     assert gray.score(Darker(), CPU)["gain"] > -20
+
+
+def test_given_kernels_are_scored_under_a_name_of_their_own(photos: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "box.npy", np.ones((5, 5)))
+    np.save(tmp_path / "line.npy", np.ones((1, 9)))
+    validation = Validation(find_pictures(photos), crop=48, names=["jpeg"], seed=0, kernels=tmp_path)
+    assert list(validation.degraded) == ["jpeg", "given_kernels", "clean"]
+    scores = validation.score(nn.Identity(), CPU)
+    assert set(scores) == {"jpeg", "given_kernels", "clean", "gain"}
+    assert scores["given_kernels"] < 60
+    alone = Validation(find_pictures(photos), crop=48, names=[], seed=0, kernels=tmp_path / "box.npy")
+    assert list(alone.degraded) == ["given_kernels", "clean"]
+    assert set(alone.score(nn.Identity(), CPU, batches=1)) == {"given_kernels", "gain"}

@@ -13,6 +13,7 @@ from unblemish.commands import (
     bundle,
     check_data,
     compare,
+    deconvolve,
     degrade,
     evaluate,
     examine,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("examine")(examine.examine)
 app.command("restore")(restore.restore)
+app.command("deconvolve")(deconvolve.deconvolve)
 app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
 app.command("search")(search.search)

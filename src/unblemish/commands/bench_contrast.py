@@ -65,17 +65,13 @@ def contrast(
 
 def _batch(recipe: Recipe) -> Batch:
     """One batch as the recipe's first step would see it, but for the patches that are drawn."""
-    import numpy as np
     import torch
 
-    from unblemish.pictures.folders import find_pictures
+    from unblemish.training.batches import draw_batch
     from unblemish.training.data import PatchSource
+    from unblemish.training.division import find_sources
     from unblemish.training.synthesis import Synthesis
-    from unblemish.training.task import Batch
 
-    torch.manual_seed(recipe.seed)
-    paths = find_pictures(recipe.data.folder)[: recipe.batch]
-    source = PatchSource(paths, patch=recipe.data.patch, scales=(1.0,), memory=0)
-    clean = source.tensor(recipe.batch, np.random.default_rng(recipe.seed), torch.device("cpu"))
-    degraded = Synthesis.of(recipe.degradations)(clean, recipe.seed)
-    return Batch(degraded.contiguous(memory_format=torch.channels_last), clean)
+    sources = find_sources(recipe, recipe.data.folder)[: recipe.batch]
+    source = PatchSource(sources, patch=recipe.data.patch, scales=(1.0,), memory=0, gray=recipe.data.gray)
+    return draw_batch(recipe, source, Synthesis.of(recipe.degradations), recipe.seed, torch.device("cpu"))

@@ -81,8 +81,9 @@ class TrainingProgress(Callback):
             f"{facts['parameters']:,} parameters, {facts['pictures']} pictures ({len(broken)} skipped), "
             f"{facts['devices']} x {facts['device']}, steps {step + 1} to {steps}"
         )
-        if contrast := facts.get("contrast"):
-            self._say(f"contrastive loss on features of: {contrast['embedding']['network']}")
+        for key, title in (("contrast", "contrastive"), ("perceptual", "perceptual")):
+            if loss := facts.get(key):
+                self._say(f"{title} loss on features of: {loss['embedding']['network']}")
         self._say(f"PSNR in validation: {facts['protocol']}")
 
     def on_step(self, step: int, terms: dict[str, float], rate: float) -> None:

@@ -28,6 +28,15 @@ Degradations = Annotated[
         help="Damage, such as gaussian_noise:sigma=50; may be repeated, and is then done in this order.",
     ),
 ]
+Kernels = Annotated[
+    Path | None,
+    typer.Option(
+        "--kernels",
+        metavar="FOLDER_OR_FILE",
+        help="Blur with point spread functions from PNG, TIFF, .npy or .mat, before the damage of --with: with the "
+        "first one, or with --sampled with one drawn for each picture.",
+    ),
+]
 BlendOption = Annotated[
     Literal["mild", "moderate", "severe"] | None,
     typer.Option("--blend", help="Blur, noise and JPEG together, their levels drawn to be as severe as this."),
@@ -42,6 +51,7 @@ def degrade(
     inputs: options.Inputs = None,
     output: options.Output = None,
     degradations: Degradations = None,
+    kernels: Kernels = None,
     blend: BlendOption = None,
     scene: SceneOption = "none",
     sampled: Sampled = False,
@@ -80,7 +90,7 @@ def degrade(
     )
 
     def prepare() -> Work:
-        chain, given = chosen_damage(degradations or [], blend, scene)
+        chain, given = chosen_damage(degradations or [], kernels, blend, scene)
         drawn = sampled or blend is not None
         return Damage(chain, given, drawn=drawn, seed=seed, roots=request.inputs, quality=quality)
 
@@ -89,23 +99,26 @@ def degrade(
 
 def chosen_damage(
     degradations: Sequence[str],
+    kernels: Path | None,
     blend: Literal["mild", "moderate", "severe"] | None,
     scene: Literal["none", "haze", "darkness"],
 ) -> tuple[Chain, dict[str, float]]:
     """What the options name, with the parameters they give.
 
     Raises:
-        UserError: Nothing is named, or what is named is not known or does not go together.
+        UserError: Nothing is named, or what is named is not known, cannot be used or does not go together.
     """
     from unblemish.degradations.blends import Blend
+    from unblemish.degradations.given_kernels import GivenKernels
     from unblemish.degradations.parsing import parse_chain
 
     if blend is None:
         if scene != "none":
             raise UserError(f"--scene belongs to --blend; without one, use --with {scene}")
-        return parse_chain(degradations)
-    if degradations:
-        raise UserError("--blend and --with exclude each other; choose one, or run degrade twice")
+        return parse_chain(degradations, [GivenKernels.of(kernels)] if kernels else [])
+    if degradations or kernels:
+        other = "--with" if degradations else "--kernels"
+        raise UserError(f"--blend and {other} exclude each other; choose one, or run degrade twice")
     return Blend(blend, scene), {}
 
 

@@ -37,6 +37,7 @@ _TABLES = (".json", ".csv", ".md")
 def evaluate(
     folder: evaluate_options.Folder,
     degradations: evaluate_options.Degradations = None,
+    pairs: options.Pairs = None,
     sampled: evaluate_options.Sampled = False,
     seed: evaluate_options.Seed = 0,
     limit: evaluate_options.Limit = None,
@@ -66,7 +67,9 @@ def evaluate(
     _check_endings(outputs or [], sheet)
     started = time.monotonic()
     preparation = Preparation(gray=gray, multiple=multiple, patch=patches, rounding=rounding)
-    sets = case_sets(folder, degradations or [], sampled=sampled, seed=seed, limit=limit, preparation=preparation)
+    sets = case_sets(
+        folder, degradations or [], pairs, sampled=sampled, seed=seed, limit=limit, preparation=preparation
+    )
     scales = [preset(name) for name in dict.fromkeys(protocols or ["rgb"])]
     measures = [create_metric(name, alexnet) for name in dict.fromkeys(metrics or ["psnr", "ssim"])]
     tools = classical_methods(classical or [])
@@ -88,6 +91,7 @@ def evaluate(
 def case_sets(
     folder: Path,
     degradations: Sequence[str],
+    pairs: tuple[str, str] | None = None,
     *,
     sampled: bool,
     seed: int,
@@ -96,17 +100,22 @@ def case_sets(
 ) -> list[CaseSet]:
     """What is scored: pairs where no damage is named, else the folder's pictures with each damage, once.
 
+    Folders of pairs are found by well-known names, or by the two that are given.
+
     Raises:
         UserError: The folder or a damage is not what it must be.
     """
     from unblemish.degradations.catalogue import GRIDS_ELEVEN
     from unblemish.degradations.parsing import parse
-    from unblemish.evaluation.cases import CLEAN, DegradedFolder, PairedFolder
+    from unblemish.evaluation.cases import CLEAN, DegradedFolder
+    from unblemish.evaluation.paired_cases import PairedFolder
     from unblemish.evaluation.preparation import AS_THEY_ARE
 
     preparation = preparation or AS_THEY_ARE
+    if degradations and pairs:
+        raise UserError("pairs come damaged; give either --pairs or --with")
     if not degradations:
-        return [PairedFolder.below(folder, limit=limit, preparation=preparation)]
+        return [PairedFolder(folder, pairs, limit=limit, preparation=preparation)]
     words = [word for text in degradations for word in (GRIDS_ELEVEN if text == ELEVEN else (text,))]
     sets: dict[str, CaseSet] = {}
     for word in words:

@@ -9,7 +9,12 @@ import typer
 
 _PREPARATION = "Pictures"
 
-Folder = Annotated[Path, typer.Argument(help="Clean pictures; or pairs in subfolders such as hazy and clear.")]
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        help="Clean pictures; or pairs in subfolders such as hazy and clear, in one place or in each scene."
+    ),
+]
 Degradations = Annotated[
     list[str] | None,
     typer.Option(

@@ -71,6 +71,15 @@ Overrides = Annotated[
     typer.Argument(metavar="KEY=VALUE...", help="Changes to the recipe, such as data.folder=photos steps=2000."),
 ]
 
+Pairs = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--pairs",
+        metavar="DAMAGED CLEAN",
+        help="Names of two folders side by side, in the folder or below it, such as blur sharp.",
+    ),
+]
+
 BundleFolder = Annotated[
     Path | None,
     typer.Option(

@@ -1,7 +1,7 @@
 """What is known of a blurred picture: y = k * x wherever the kernel lies inside the scene, and nothing beyond.
 
-The scene x is larger than the picture y by the kernel's radius on each side: its margin is unknown and is estimated with
-the rest. So no border has to be invented that the blur does not agree with, which is what makes deconvolution ring.
+The scene x is larger than the picture y by the kernel's radius on each side: its margin is unknown and is estimated
+with the rest. So no border has to be invented that the blur does not agree with, which makes deconvolution ring.
 """
 
 from __future__ import annotations

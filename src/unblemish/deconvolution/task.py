@@ -46,7 +46,7 @@ class CorrectionTask(Task):
         iterations: N.
     """
 
-    network: GolfOptimizer
+    network: GolfOptimizer  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, network: GolfOptimizer, criterion: Criterion, iterations: int) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unblemish.degradations.base import Parameters, ParameterSpec, choice
+from unblemish.degradations.filtering import normalised
 
 PATHS = ("shake", "line")
 """Paths of the camera, by the value of the parameter `path`."""
@@ -31,7 +32,7 @@ _STEPS = 96
 """Of the random walk."""
 
 _FAR = 8.0
-"""Pixels that a path may reach for each pose in a step: few enough that hasty paths leave no gaps between pixels."""
+"""Pixels of reach for each of which a step has one more pose: few enough that hasty paths leave no gaps."""
 
 _KEPT, _PULL, _PUSH, _THROW = 0.95, 0.002, 0.25, 0.7
 """Of a step: share of the velocity that stays, pull to the start, largest push, and randomness of a throw."""
@@ -116,7 +117,8 @@ def path_kernels(paths: Tensor, radius: int) -> Tensor:
     """
     taps = torch.arange(-radius, radius + 1, device=paths.device, dtype=paths.dtype)
     shares = (1.0 - (paths[..., None] - taps).abs_()).clamp_(min=0.0)  # (..., T, 2, K)
-    return shares[..., 0, :].transpose(-1, -2) @ shares[..., 1, :] / paths.shape[-2]
+    # Divided by the sum and not by T: where matrices are multiplied in TF32, the sum is not quite T.
+    return normalised(shares[..., 0, :].transpose(-1, -2) @ shares[..., 1, :])
 
 
 def radius_of(paths: Tensor) -> int:

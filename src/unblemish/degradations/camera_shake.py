@@ -15,7 +15,7 @@ from unblemish.degradations.exposure import LIGHT, NOISE, exposed
 from unblemish.degradations.filter_flow import convolved, filter_flow
 
 _FINEST = 16
-"""Pixels between the kernels of `RotatingShake`, at least."""
+"""Pixels between kernels of `RotatingShake` below which a roll gets no finer grid."""
 
 
 class CameraShake(Degradation):
@@ -38,7 +38,7 @@ class Movement:
 
     Attributes:
         shift: `(B, T, 2)`, (y, x) in pixels.
-        roll: `(B, T)`, radians.
+        roll: `(B, T)`, radians, counter-clockwise as the picture is seen.
         centre: `(B, 2)`, what they roll about, (y, x) in pixels.
     """
 

@@ -112,5 +112,5 @@ def centred_grid(radius: int) -> tuple[Tensor, Tensor]:
 
 
 def normalised(kernels: Tensor) -> Tensor:
-    """Kernels `(B, K, K)` divided by their sums."""
+    """Kernels `(..., K, K)` divided by their sums."""
     return kernels / kernels.sum((-2, -1), keepdim=True)

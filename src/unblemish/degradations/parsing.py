@@ -57,22 +57,25 @@ def draw(degradation: Degradation, values: dict[str, float], batch: int, generat
     return degradation.fixed(batch, **values) if values else degradation.sample(batch, generator)
 
 
-def parse_chain(texts: Sequence[str]) -> tuple[Chain, dict[str, float]]:
+def parse_chain(texts: Sequence[str], before: Sequence[Degradation] = ()) -> tuple[Chain, dict[str, float]]:
     """Reads several degradations, to be applied in the given order.
 
     Args:
-        texts: Each as for `parse`, at least one.
+        texts: Each as for `parse`.
+        before: What is applied before them, with default values; there is at least one degradation in all.
 
     Returns:
         The chain, and the given values by the chain's parameters, fit for `Chain.fixed`.
 
     Raises:
-        DegradationError: As for `parse`, or there is no text.
+        DegradationError: As for `parse`, or there is no degradation.
     """
-    if not texts:
+    if not texts and not before:
         raise DegradationError("no degradation is given; name at least one, such as gaussian_noise:sigma=50")
     parsed = [parse(text) for text in texts]
     values = {
-        f"{position}.{key}": value for position, (_, own) in enumerate(parsed, start=1) for key, value in own.items()
+        f"{position}.{key}": value
+        for position, (_, own) in enumerate(parsed, start=1 + len(before))
+        for key, value in own.items()
     }
-    return Chain([degradation for degradation, _ in parsed]), values
+    return Chain([*before, *(degradation for degradation, _ in parsed)]), values

@@ -42,7 +42,7 @@ class PairedFolder(CaseSet):
         if names is None:
             known = "; ".join(" and ".join(pair) for pair in PAIR_FOLDERS)
             raise EvaluationError(
-                f"{folder}: holds no pair of subfolders; name them {known}, or say what they are called"
+                f"{folder}: holds no pair of subfolders; name them {known}, or give their names (--pairs)"
             )
         self.name = self.kind = name
         self.title = name.replace("_", " ").capitalize()

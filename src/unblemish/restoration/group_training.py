@@ -111,6 +111,7 @@ def _card(recipe: Recipe, folder: Path) -> NetworkCard:
     device = hardware()
     rate = recipe.optimiser.rate
     contrast = f", contrast {recipe.contrast.method}" if recipe.contrast else ""
+    perceptual = f", perceptual {recipe.perceptual.weight:g}" if recipe.perceptual else ""
     return NetworkCard(
         name=group_name(members),
         purpose=f"treats {', '.join(members).replace('_', ' ')}",
@@ -122,7 +123,7 @@ def _card(recipe: Recipe, folder: Path) -> NetworkCard:
         licence="unknown",
         training_set="unknown",
         recipe=f"unblemish group build: {recipe.network.name}, {recipe.steps} steps of {recipe.batch} patches of "
-        f"{recipe.data.patch} pixels, rate {rate:g}, loss {recipe.task.loss}{contrast}, seed {recipe.seed}",
+        f"{recipe.data.patch} pixels, rate {rate:g}, loss {recipe.task.loss}{contrast}{perceptual}, seed {recipe.seed}",
         protocol=f"validation of the training: {protocol}",
         scores={f"psnr/{name}": round(scores[name], 4) for name in members}
         | {"psnr_gain/validation": round(scores["gain"], 4)},

@@ -14,7 +14,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from unblemish.degradations.parsing import parse
 from unblemish.evaluation.cases import CaseSet, DegradedFolder
 from unblemish.evaluation.metrics import Metric
 from unblemish.evaluation.paired_cases import PairedFolder
@@ -32,6 +31,7 @@ from unblemish.studies.study import StudyRun
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import DegradationPart
+from unblemish.training.synthesis import named_degradations
 
 SCORES = "scores.json"
 """In a run's folder: entries by key, one for each set and way of scoring."""
@@ -95,7 +95,7 @@ def case_sets(
         raise TrainingError("gray pictures are not shrunk for scoring; leave out data.gray or degradations.shrink")
     if pairs:
         return (PairedFolder(folder, pairs, preparation=Preparation(gray=gray)),)
-    parsed = [parse(name) for name in damage.names]
+    parsed = [(one, values) for _, one, values in named_degradations(damage.names, damage.kernels)]
     if damage.shrink > 1:
         return tuple(
             ShrunkFolder(folder, damage.shrink, one, values=values, seed=seed) for one, values in parsed or [(None, {})]

@@ -138,8 +138,9 @@ class PatchSource:
         return cut[::-1] if generator.integers(2) else cut
 
     def _try_load(self, source: Source) -> list[RGB8] | str:
+        small = f"{path_of(source)}: smaller than the {self.patch}-pixel patch; lower data.patch"
         try:
-            return self._versions(source) or f"{path_of(source)}: smaller than the {self.patch}-pixel patch; lower data.patch"
+            return self._versions(source) or small
         except PictureError as error:
             return str(error)
 

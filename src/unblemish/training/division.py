@@ -33,6 +33,7 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
         shrink=recipe.degradations.shrink,
         rounding=recipe.degradations.rounding,
         gray=recipe.data.gray,
+        kernels=recipe.degradations.kernels,
     )
     return patch_source(recipe, sources), validation
 
@@ -49,7 +50,7 @@ def find_sources(recipe: Recipe, folder: Path) -> Sequence[Source]:
 def split_pictures(recipe: Recipe) -> tuple[Sequence[Source], Sequence[Source]]:
     """The pictures or pairs that a recipe trains on, and those it validates on.
 
-    Scenes of pairs are divided whole: what is neither chosen for validation nor apart from what is, is left out.
+    Whole scenes of pairs are held out. Those of their pairs that are not among the ones to validate on are left out.
 
     Raises:
         TrainingError: Nothing would be left to train on.

@@ -230,11 +230,10 @@ def _candidates(part: EmbeddingPart, published: VggName, layers: Collection[str]
         return ()
     if part.embedding != "auto":
         return (part.embedding,)
-    candidates = [published]
-    candidates += [name for name in VARIABLES if name != published and set(layers) <= set(layers_of(name))]
-    if part.embedding_weights:
-        return tuple(candidates)
-    return tuple(name for name in candidates if find_weights(name))[:1]
+    others: list[VggName] = [name for name in VARIABLES if name != published and set(layers) <= set(layers_of(name))]
+    candidates = (published, *others)
+    found: list[VggName] = [name for name in candidates if find_weights(name)]
+    return candidates if part.embedding_weights else tuple(found[:1])
 
 
 def _spread(layers: Mapping[str, float], blocks: int) -> dict[str, float]:

@@ -96,7 +96,9 @@ class Recipe(Part):
                 "data.pairs come damaged, both pictures in one size; leave out degradations but for degradations.clean"
             )
         if not self.data.pairs and not self.degradations.damages:
-            raise ValueError("give degradations.names, or a degradations.shrink above 1, or data.pairs")
+            raise ValueError(
+                "give degradations.names, degradations.kernels, a degradations.shrink above 1, or data.pairs"
+            )
         return self
 
     @model_validator(mode="after")

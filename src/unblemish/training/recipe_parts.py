@@ -58,10 +58,14 @@ class DataPart(Part):
 
 
 class DegradationPart(Part):
-    """What damages the patches: one of `names` a patch, or undamaged with probability `clean`; then shrinking."""
+    """What damages the patches, one damage each, or undamaged with probability `clean`; then shrinking."""
 
     names: tuple[str, ...] = Field(
         default=(), description="of the catalogue, such as jpeg or jpeg:quality=20; none where only `shrink` is wanted"
+    )
+    kernels: Path | None = Field(
+        default=None,
+        description="file or folder of point spread functions, whose blur is one more damage besides `names`",
     )
     clean: float = Field(default=0.0, ge=0, le=1)
     shrink: int = Field(default=1, ge=1, description="bicubic factor, for networks that enlarge by it")
@@ -70,7 +74,7 @@ class DegradationPart(Part):
     @property
     def damages(self) -> bool:
         """Whether there is anything that changes patches."""
-        return bool(self.names) or self.shrink > 1
+        return bool(self.names) or self.kernels is not None or self.shrink > 1
 
 
 class TaskPart(Part):

@@ -31,9 +31,9 @@ class ResidentPictures:
 
     def gather(self, patches: Sequence[NDArray[np.uint8]]) -> Tensor:
         """Equal square views `(side, side, C)` into `pixels` as `(B, side, side, C)` uint8 on the device."""
-        channels = self._samples.shape[1]
+        pixel = self._samples.shape[1]  # bytes of one
         places = [
-            ((patch.ctypes.data - self._address) // channels, patch.strides[0] // channels, patch.strides[1] // channels)
+            ((patch.ctypes.data - self._address) // pixel, patch.strides[0] // pixel, patch.strides[1] // pixel)
             for patch in patches
         ]  # fmt: skip
         first, down, right = torch.tensor(places).to(self.device).view(-1, 3, 1, 1).unbind(1)  # (B, 1, 1) each

@@ -82,8 +82,8 @@ def plain_task(recipe: Recipe, *, use_start: bool = True) -> RestorationTask:
         )
     if recipe.data.pairs and network.scale > 1:
         raise TrainingError(
-            f"network {recipe.network.name} enlarges pictures {network.scale} times, but the two of data.pairs have one "
-            "size; choose another network, or leave data.pairs out and shrink clean pictures with degradations.shrink"
+            f"network {recipe.network.name} enlarges pictures {network.scale} times, but data.pairs are of one size; "
+            "choose another network, or leave data.pairs out and shrink clean pictures with degradations.shrink"
         )
     if network.scale != recipe.degradations.shrink:
         raise TrainingError(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from unblemish.degradations.base import Degradation
+from unblemish.degradations.given_kernels import GivenKernels
 from unblemish.degradations.parsing import draw, parse
 from unblemish.degradations.quantisation import Rounding, rounded
 from unblemish.degradations.resampling import resized
@@ -18,25 +21,31 @@ class Synthesis:
 
     Args:
         names: Degradations of the catalogue, with parameters where they are not to be drawn (see
-            `degradations.parsing.parse`); without any, all patches stay undamaged.
+            `degradations.parsing.parse`).
         clean: Probability that a patch stays undamaged.
         shrink: Factor of the bicubic shrinking that follows.
         rounding: How the result comes to 8 bit.
+        kernels: Point spread functions, whose blur is one more degradation. Without it and without names, all patches
+            stay undamaged.
     """
 
     def __init__(
-        self, names: Sequence[str], clean: float = 0.0, shrink: int = 1, rounding: Rounding = "nearest"
+        self,
+        names: Sequence[str],
+        clean: float = 0.0,
+        shrink: int = 1,
+        rounding: Rounding = "nearest",
+        kernels: Path | None = None,
     ) -> None:
-        self.names = tuple(names)
-        self.clean = clean if names else 1.0
+        self._degradations = named_degradations(names, kernels)
+        self.clean = clean if self._degradations else 1.0
         self.shrink = shrink
         self.rounding: Rounding = rounding
-        self._degradations = [parse(name) for name in self.names]
 
     @classmethod
     def of(cls, part: DegradationPart) -> Synthesis:
         """What a recipe says of the damage."""
-        return cls(part.names, part.clean, part.shrink, part.rounding)
+        return cls(part.names, part.clean, part.shrink, part.rounding, part.kernels)
 
     @torch.no_grad()
     def __call__(self, clean: Tensor, seed: int) -> Tensor:
@@ -47,15 +56,34 @@ class Synthesis:
         """
         chance = torch.Generator().manual_seed(seed)
         noise = torch.Generator(clean.device).manual_seed(seed)
-        kinds = torch.randint(max(1, len(self.names)), (len(clean),), generator=chance)
+        kinds = torch.randint(max(1, len(self._degradations)), (len(clean),), generator=chance)
         kinds[torch.rand(len(clean), generator=chance) < self.clean] = -1
         degraded = clean.clone()
-        for kind, (degradation, values) in enumerate(self._degradations):
+        for kind, (_, degradation, values) in enumerate(self._degradations):
             rows = (kinds == kind).nonzero().flatten().to(clean.device)
             if len(rows):
                 parameters = draw(degradation, values, len(rows), chance)
                 degraded[rows] = degradation.apply(clean[rows], parameters, noise)
         return rounded(shrunk(degraded, self.shrink), self.rounding)
+
+
+def named_degradations(
+    names: Sequence[str], kernels: Path | None = None
+) -> list[tuple[str, Degradation, dict[str, float]]]:
+    """What a recipe damages with.
+
+    Args:
+        names: Of the catalogue, with parameters where they are not to be drawn.
+        kernels: Point spread functions, see `degradations.given_kernels.read_kernels`.
+
+    Returns:
+        For each the name that scores give it, and what `degradations.parsing.draw` wants.
+
+    Raises:
+        DegradationError: A name is not known, or the kernels cannot be used.
+    """
+    found = [(name, *parse(name)) for name in names]
+    return found if kernels is None else [*found, (GivenKernels.name, GivenKernels.of(kernels), {})]
 
 
 def shrunk(pictures: Tensor, factor: int) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unblemish.degradations.parsing import draw, parse
+from unblemish.degradations.parsing import draw
 from unblemish.degradations.quantisation import Rounding, rounded
 from unblemish.degradations.resampling import resized
 from unblemish.evaluation.metrics import psnr
@@ -18,7 +18,7 @@ from unblemish.pictures.errors import PictureError
 from unblemish.training.data import to_batch
 from unblemish.training.errors import TrainingError
 from unblemish.training.loading import RGB8, Source, load, path_of
-from unblemish.training.synthesis import shrunk
+from unblemish.training.synthesis import named_degradations, shrunk
 
 CLEAN, PAIRS = "clean", "pairs"
 BATCH = 8
@@ -39,6 +39,7 @@ class Validation:
             picture's bicubic enlargement.
         rounding: How damaged pictures come to 8 bit.
         gray: Use the luma alone, as pictures of one channel.
+        kernels: Point spread functions, whose blur is one more degradation, "given_kernels".
 
     Attributes:
         broken: Files that are left out, with a line that names the file and the reason.
@@ -58,6 +59,7 @@ class Validation:
         shrink: int = 1,
         rounding: Rounding = "nearest",
         gray: bool = False,
+        kernels: Path | None = None,
     ) -> None:
         self.broken: dict[Path, str] = {}
         found = to_batch(self._crops(sources, crop, gray))  # (N, 3 or 6, crop, crop)
@@ -67,8 +69,7 @@ class Validation:
         where = f"{len(clean)} held-out pictures, central {crop} x {crop} px"
         self.protocol = preset("gray" if gray else "rgb").on(where)
         self.degraded: dict[str, Tensor] = {}
-        for number, name in enumerate(names):
-            degradation, values = parse(name)
+        for number, (name, degradation, values) in enumerate(named_degradations(names, kernels)):
             generator = torch.Generator().manual_seed(seed * 1009 + number)
             parameters = draw(degradation, values, len(clean), generator)
             damaged = degradation.apply(clean, parameters, generator)
@@ -82,7 +83,7 @@ class Validation:
 
     @torch.no_grad()
     def score(self, network: nn.Module, device: torch.device, batches: int | None = None) -> dict[str, float]:
-        """PSNR in dB for each degradation (or "pairs") and for "clean", and "gain", the mean gain over the damaged inputs.
+        """PSNR in dB for each degradation, "pairs" and "clean", and "gain", the mean gain over the damaged inputs.
 
         Args:
             network: Maps `(B, C, H, W)` to the same; run under the autocast of the caller.
