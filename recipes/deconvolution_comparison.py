@@ -17,10 +17,9 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,7 +31,7 @@ from unblemish.degradations.filter_flow import convolved_inside
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.degradations.seeding import picture_generator
 from unblemish.errors import UserError
-from unblemish.evaluation.cases import Case, folder_label, load_rgb
+from unblemish.evaluation.cases import folder_label, load_rgb
 from unblemish.evaluation.contact_sheets import SheetRow, check_sheet_ending, contact_sheet, save_sheet
 from unblemish.evaluation.metrics import psnr, ssim
 from unblemish.evaluation.protocol import preset
@@ -51,15 +50,16 @@ GRIDS: dict[str, dict[str, Sequence[float]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Blurred(Case):
-    """A case whose kernel, `(K, K)`, is known."""
+class Blurred(NamedTuple):
+    """A picture, `(1, 3, H, W)`, blurred and clean, and its kernel, `(K, K)`."""
 
+    name: str
+    damaged: Tensor
+    clean: Tensor
     kernel: Tensor
 
 
-@dataclass(frozen=True)
-class Contender:
+class Contender(NamedTuple):
     """A method, and the network whose corrector is its prior, if any."""
 
     name: str
@@ -105,7 +105,7 @@ def make(path: Path, name: str, blur: str, sigma: float, seed: int, crop: int | 
     return Blurred(name, quantise_8bit(seen), inner, kernel)
 
 
-def scores(found: Tensor, case: Case) -> tuple[float, float]:
+def scores(found: Tensor, case: Blurred) -> tuple[float, float]:
     """PSNR and SSIM."""
     x, y = PROTOCOL.prepare(found), PROTOCOL.prepare(case.clean)
     return float(psnr(x, y).clamp(max=PROTOCOL.psnr_ceiling)), float(ssim(x, y))

@@ -57,6 +57,9 @@ def test_a_run_becomes_a_bundle_with_pages(ship: ModuleType, pages: ModuleType, 
     assert (entry.architecture, entry.steps) == ("nafnet_compact", 2)
     assert entry.recipe == "recipes/mix_nafnet_compact.yaml"
     assert "jpeg" in entry.treats
+    whole, part = (ship.parsed_group(Bundle.load(tmp_path / "bundle"), text) for text in ("tiny", "tiny=jpeg,ringing"))
+    assert whole.degradations == entry.treats
+    assert (part.network, part.degradations) == ("tiny", ("jpeg", "ringing"))
     weights = (tmp_path / "bundle" / entry.file).read_bytes()
     assert entry.tile_margin is not None
     assert json.loads((tmp_path / "training_tiny.json").read_text())["validations"][-1]["step"] == 2

@@ -40,7 +40,7 @@ Weight = Annotated[
     typer.Option(
         "--weight",
         help="Of smoothness, or of the prior: more for noisy pictures, less for clean ones. By default tv has 0.001, "
-        "wiener 0.02, prior 1; richardson_lucy has none.",
+        "wiener 0.01, prior 1; richardson_lucy has none.",
     ),
 ]
 Iterations = Annotated[

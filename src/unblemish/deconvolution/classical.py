@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 _COMPLETIONS, _SMOOTHER = 5, 10
 """Passes that continue a picture as its own Wiener restoration, blurred, says, and how many times smoother that one is
-held. For a line of 15 pixels and noise of 1 % they are worth 1 dB over an edge that is repeated and tapered."""
+held. On six pictures of bsds500/train with noise of 1 % they are worth 1.0 dB, and the fading before them 1.8."""
 
 _INNER = 10
 """Iterations within a step of total variation. Thirty change the result by .05 dB and take three times as long."""
@@ -33,8 +33,9 @@ _INNER = 10
 def wiener(picture: Floats, kernel: Floats, *, weight: float) -> Floats:
     """Wiener deconvolution that prefers smooth pictures (skimage.restoration.wiener, Hunt 1973).
 
-    It knows only pictures that repeat themselves. So the picture is continued by the kernel's sides, first with its
-    edge pixels, then with what the restoration so far has there once it is blurred, on which picture and blur agree.
+    It knows only pictures that repeat themselves without end. So the picture is continued by twice the kernel's sides,
+    first by fading from its end to its beginning, which keeps off the worst ringing, then with what the restoration so
+    far has there once it is blurred, on which picture and blur agree.
 
     Args:
         picture: Blurred.
@@ -45,17 +46,16 @@ def wiener(picture: Floats, kernel: Floats, *, weight: float) -> Floats:
         DeconvolutionError: scikit-image is not installed.
     """
     restoration, uft = _module("skimage.restoration"), _module("skimage.restoration.uft")
-    (down, right), (height, width) = kernel.shape, picture.shape[:2]
-    inside = slice(down, down + height), slice(right, right + width)
+    height, width = picture.shape[:2]
 
     def restore(channel: Floats) -> Floats:
-        scene = np.pad(channel, ((down, down), (right, right)), mode="edge")
+        scene = _joined(_joined(channel, 2 * kernel.shape[0], 0), 2 * kernel.shape[1], 1)
         transfer = uft.ir2tf(kernel, scene.shape)
         for _ in range(_COMPLETIONS):
             restored = restoration.wiener(scene, kernel, _SMOOTHER * weight, clip=False)
             scene = uft.uirfft2(transfer * uft.urfft2(restored), shape=scene.shape)
-            scene[inside] = channel
-        return restoration.wiener(scene, kernel, weight, clip=False)[inside]
+            scene[:height, :width] = channel
+        return restoration.wiener(scene, kernel, weight, clip=False)[:height, :width]
 
     return _per_channel(picture, restore)
 
@@ -134,6 +134,14 @@ def total_variation(
 
 def _per_channel(picture: Floats, restore: Callable[[Floats], Floats]) -> Floats:
     return np.stack([restore(picture[..., channel]) for channel in range(picture.shape[2])], axis=2)
+
+
+def _joined(plane: Floats, gap: int, axis: int) -> Floats:
+    """A plane that repeats itself smoothly along an axis: after its end, `gap` samples fade to its beginning."""
+    share = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, gap + 1) / (gap + 1))  # (gap,)
+    share = np.expand_dims(share, 1 - axis)
+    first, last = plane.take([0], axis), plane.take([-1], axis)
+    return np.concatenate([plane, last + share * (first - last)], axis)
 
 
 def _module(name: str) -> Any:

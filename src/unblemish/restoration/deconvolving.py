@@ -46,7 +46,7 @@ class Method:
 
 METHODS = {
     "tv": Method(weight=0.001, iterations=30, bytes_per_pixel=280),
-    "wiener": Method(weight=0.02, iterations=None, bytes_per_pixel=160),
+    "wiener": Method(weight=0.01, iterations=None, bytes_per_pixel=160),
     "richardson_lucy": Method(weight=None, iterations=15, bytes_per_pixel=180),
     "prior": Method(weight=1.0, iterations=50, bytes_per_pixel=220),
 }
