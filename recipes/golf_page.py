@@ -27,6 +27,9 @@ ARMS = {
     "golf": "F 2,000 steps, then G 1,000",
     "nafnet_parameters": "NAFNet of equal size",
     "nafnet_time": "NAFNet of equal time",
+    "bundle_nafnet": "at the bundle's time: NAFNet",
+    "bundle_golf": "at the bundle's time: a small F, then a small G",
+    "bundle_golf_nafnet": "at the bundle's time: a smaller NAFNet, then a small G",
 }
 """Arms of the study in words."""
 
@@ -83,6 +86,88 @@ def iterations_text(results: Path) -> str:
     return "\n\n".join(["", markdown_table(headings, rows), words, picture, origin]) + "\n"
 
 
+def known_kernel_text(results: Path) -> str:
+    """PSNR, SSIM and seconds of each method that is told the kernel."""
+    result = results / "deconvolution.json"
+    content = load(result)
+    rows = []
+    for name, one in content["methods"].items():
+        settings = one.get("tuning", {}).get("chosen", {})
+        told = ", ".join(f"{key} {value:g}" for key, value in settings.items() if key not in ("psnr", "ssim"))
+        seconds = f"{one['seconds']:.2f}" if "seconds" in one else ""
+        rows.append([name.replace("_", " "), told, f"{one['psnr']:.2f}", f"{one['ssim']:.4f}", seconds])
+    headings = ("method", "settings, tuned on other pictures", "PSNR, dB", "SSIM", "s a picture")
+    words = (
+        f"{content['set']}, {content['blur'].replace('_', ' ')} and noise of {content['sigma']:g} of 255; settings by "
+        f"mean PSNR on {content['tuning_set']}."
+    )
+    origin = provenance_line(result, content["provenance"]).strip()
+    sheet = "![Blurred, restored by each method, sharp](images/deconvolution.png)"
+    return "\n\n".join(["", words, markdown_table(headings, rows), sheet, origin]) + "\n"
+
+
+PRIORS = {
+    "none": "no step",
+    "plane": "the step (1, 1) everywhere",
+    "softmax": "classifier: probability of blurry",
+    "logit": "classifier: logit of blurry",
+    "logit_difference": "classifier: difference of logits",
+    "learned": "learned gradient, blurry pictures",
+    "learned_square": "learned gradient, all pictures",
+    "analytic": "exact",
+}
+"""Priors of the toy in words."""
+
+
+def two_pixels_text(results: Path) -> str:
+    """The error that each prior's step leaves, over all seeds."""
+    result = results / "golf_toy.json"
+    content = load(result)
+    found = content["summary"]["priors"]
+    rows = [
+        [title, *(f"{found[name]['total'][key]:.2g}" for key in ("median", "lowest", "highest")),
+         f"{found[name]['best_total']['median']:.2g}"]
+        for name, title in PRIORS.items()
+    ]  # fmt: skip
+    headings = ("prior", "error: median", "lowest", "highest", "with the best factor")
+    accuracy = content["summary"]["accuracy"]["median"]
+    words = f"The classifier is right for {accuracy:.1%} of pictures (median of {len(content['runs'])} seeds)."
+    origin = provenance_line(result, content["provenance"]).strip()
+    picture = "![Priors of two pixels, and their steps](images/golf_toy.png)"
+    return "\n\n".join(["", words, markdown_table(headings, rows), picture, origin]) + "\n"
+
+
+def forgetting_text(results: Path) -> str:
+    """What each order of the two tasks leaves of either."""
+    result = results / "golf_forgetting.json"
+    content = load(result)
+    rows = []
+    for name, order in content["orders"].items():
+        ends = [order["mean"][end] for end in ("after_first", "after_last")]
+        rows.append([name, *(f"{end['sharp']:.1f} / {end['blurry']:+.2f}" for end in ends)])
+    headings = ("order", "after its first task: sharp, dB / gain on blurry, dB", "at the end")
+    picture = "![Both tasks over the steps of each order](images/golf_forgetting.png)"
+    # The command itself only gathers what it finds finished.
+    origin = provenance_line(result, {**content["provenance"], "seconds": content["training_seconds"]}).strip()
+    return "\n\n".join(["", markdown_table(headings, rows), picture, origin]) + "\n"
+
+
+def balance_text(results: Path) -> str:
+    """What each weight of the perceptual loss gives."""
+    result = results / "golf_balance.json"
+    study = load(result)
+    keys = [key for key in study["input"] if "/average/" in key]
+    rows = [["input", "", *(f"{study['input'][key]:.4f}" for key in keys)]]
+    for arm, one in study["arms"].items():
+        changes = study["study"]["arms"][arm]
+        weight = "0" if "perceptual" in changes else f"{changes.get('perceptual.weight', 8e-5):g}"
+        rows.append([arm.replace("_", " "), weight, *(f"{one['scores'][key]['mean']:.4f}" for key in keys)])
+    headings = ("arm", "lambda", *(key.rpartition("/")[2].upper() for key in keys))
+    sheet = "![One picture of each damage by every arm](images/golf_balance.jpg)"
+    origin = provenance_line(result, study["provenance"]).strip()
+    return "\n\n".join(["", markdown_table(headings, rows), sheet, origin]) + "\n"
+
+
 def load(path: Path) -> Any:
     """The content of a result."""
     return json.loads(path.read_text(encoding="utf-8"))
@@ -95,6 +180,10 @@ def _pair(values: dict[str, float], psnr: str) -> str:
 BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "study": ("golf_study", study_text),
     "iterations": ("golf_iterations", iterations_text),
+    "known kernel": ("deconvolution", known_kernel_text),
+    "two pixels": ("golf_toy", two_pixels_text),
+    "forgetting": ("golf_forgetting", forgetting_text),
+    "balance": ("golf_balance", balance_text),
 }
 """Each block with the result that it needs and what writes it."""
 

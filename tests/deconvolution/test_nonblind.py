@@ -24,13 +24,14 @@ def roughness(x: Tensor) -> Tensor:
 
 
 def scene(seed: int = 0, height: int = 48, width: int = 60) -> Tensor:
-    """Soft waves and a few hard squares, brighter below than above: `(1, 3, H, W)`."""
+    """Squares all over, brighter below than above: `(1, 3, H, W)`."""
     draw = torch.Generator().manual_seed(seed)
-    x = torch.linspace(0.1, 0.7, height, dtype=torch.float64)[:, None].expand(1, 3, height, width).clone()
-    for _ in range(12):
-        top, left = (int(torch.randint(side - 8, (), generator=draw)) for side in (height, width))
-        x[..., top : top + 8, left : left + 8] = torch.rand(1, 3, 1, 1, generator=draw, dtype=torch.float64)
-    return x
+    x = torch.linspace(0.1, 0.6, height + 20, dtype=torch.float64)[:, None].repeat(1, width + 20).expand(1, 3, -1, -1)
+    x = x.clone()
+    for _ in range(height * width // 60):
+        top, left = (int(torch.randint(side + 10, (), generator=draw)) for side in (height, width))
+        x[..., top : top + 10, left : left + 10] += 0.3 * torch.rand(1, 3, 1, 1, generator=draw, dtype=torch.float64)
+    return (x % 1)[..., 10:-10, 10:-10].contiguous()
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_identity_returns_the_picture(dtype: torch.dtype) -> None:
 def test_it_sharpens(blurred: tuple[Tensor, Tensor]) -> None:
     sharp, y = blurred
     found = deconvolve(y, LINE, roughness, weight=0.002, iterations=60, momentum=True)
-    assert error(found.picture, sharp) < 0.5 * error(y, sharp)
+    assert error(found.picture, sharp) < 0.6 * error(y, sharp)
 
 
 def test_borders_do_not_ring(blurred: tuple[Tensor, Tensor]) -> None:

@@ -47,7 +47,7 @@ Iterations = Annotated[
     int | None,
     typer.Option(
         "--iterations",
-        help="More sharpen more, and bring up noise. By default tv has 30, richardson_lucy 15, prior 50; wiener has "
+        help="More sharpen more, and bring up noise. By default tv has 30, richardson_lucy 20, prior 50; wiener has "
         "none.",
     ),
 ]

@@ -63,7 +63,8 @@ def wiener(picture: Floats, kernel: Floats, *, weight: float) -> Floats:
 def richardson_lucy(picture: Floats, kernel: Floats, *, iterations: int) -> Floats:
     """Richardson-Lucy deconvolution (skimage.restoration.richardson_lucy), for Poisson noise and nothing negative.
 
-    It takes what lies beyond for black. Twice the kernel's sides of repeated edge pixels keep that away.
+    It takes what lies beyond for black. Repeated edge pixels, twice the kernel's sides of them, keep that away; the
+    outer half fades to it.
 
     Args:
         picture: Blurred.
@@ -75,9 +76,10 @@ def richardson_lucy(picture: Floats, kernel: Floats, *, iterations: int) -> Floa
     """
     restoration = _module("skimage.restoration")
     (down, right), (height, width) = (2 * side for side in kernel.shape), picture.shape[:2]
+    fading = _fading(height, down)[:, None] * _fading(width, right)
 
     def restore(channel: Floats) -> Floats:
-        scene = np.pad(channel, ((down, down), (right, right)), mode="edge")
+        scene = fading * np.pad(channel, ((down, down), (right, right)), mode="edge")
         restored = restoration.richardson_lucy(scene, kernel, num_iter=iterations, clip=False)
         return restored[down : down + height, right : right + width]
 
@@ -142,6 +144,13 @@ def _joined(plane: Floats, gap: int, axis: int) -> Floats:
     share = np.expand_dims(share, 1 - axis)
     first, last = plane.take([0], axis), plane.take([-1], axis)
     return np.concatenate([plane, last + share * (first - last)], axis)
+
+
+def _fading(length: int, margin: int) -> Floats:
+    """Factors `(length + 2 * margin,)`: 1 inside, falling to 0 over the outer half of either margin."""
+    place = np.arange(1, length + 2 * margin + 1)
+    outside = np.minimum(place, place[::-1]) / (margin // 2 + 1)
+    return 0.5 - 0.5 * np.cos(np.pi * outside.clip(max=1.0))
 
 
 def _module(name: str) -> Any:
