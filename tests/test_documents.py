@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -43,6 +44,7 @@ def desk(tmp_path: Path) -> Path:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(example, tmp_path / name)
+    Image.new("L", (5, 5), 255).save(tmp_path / "kernel.png")
     for name in ("a.png", "scan.png"):
         shutil.copy(ROOT / "examples/blurred_coffee.png", tmp_path / name)
     run("unblemish degrade a.png --with jpeg --format tiff -o b.tif", tmp_path)
@@ -58,7 +60,9 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("document", ["README.md", "docs/guide.md", "docs/examination.md", "docs/search.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/guide.md", "docs/examination.md", "docs/search.md", "docs/deconvolution.md"]
+)
 def test_every_command_of_the_page_runs(document: str, desk: Path) -> None:
     # Building a bundle takes hundreds of trainings' steps; its own tests run the tutorial at tiny size.
     skipped = ("make ", "unblemish group build", "unblemish restore photo.jpg --bundle my.bundle")
@@ -67,6 +71,8 @@ def test_every_command_of_the_page_runs(document: str, desk: Path) -> None:
     for command in found:
         if " train " in command:
             command = command.replace("steps=20000", f"steps=2 {TINY}")
+            if "golf" in command:
+                command += " perceptual.embedding=descriptor"
         elif "unblemish search " in command:
             command += f" steps=2 {TINY} search.warmup=1 network.options.width=2 'search.training={{steps: 2}}'"
         elif " bench " in command:
@@ -89,6 +95,12 @@ def test_the_python_of_the_pages_runs(desk: Path) -> None:
                 (desk / made).unlink(missing_ok=True)
             subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=desk, check=True)
             assert any((desk / made).exists() for made in ("restored.png", "photo_restored.jpg"))
+
+
+def test_the_python_of_deconvolution_runs(desk: Path) -> None:
+    (code,) = blocks("docs/deconvolution.md", "python")
+    done = run(f"python -W error -c '{code}'", desk)
+    assert "torch.Size([1, 3, 64, 64])" in done.stdout
 
 
 def test_the_worked_example_of_contributing_is_a_degradation() -> None:

@@ -50,7 +50,7 @@ def deconvolve(
     momentum: bool = False,
     on_progress: Callable[[float], None] | None = None,
 ) -> Deconvolved:
-    """X' = x - step * (k^T * (k * x - y) + weight * prior_gradient(x)), from x = y on.
+    """Descends x' = x - step * (k^T * (k * x - y) + weight * prior_gradient(x)), from x = y on.
 
     Args:
         y: Blurred pictures, `(B, C, H, W)` float32 or float64, nominally in [0, 1], on any device.

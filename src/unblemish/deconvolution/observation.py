@@ -58,7 +58,7 @@ class Observation:
         return scene[..., down : down + height, right : right + width]
 
     def blur(self, scene: Tensor) -> Tensor:
-        """K * x where the kernel lies inside the scene: `(B, C, H + K - 1, W + L - 1)` to `(B, C, H, W)`."""
+        """Blurs: k * x where the kernel lies inside the scene: `(B, C, H + K - 1, W + L - 1)` to `(B, C, H, W)`."""
         return self.picture(self._filtered(scene, self._transfer))
 
     def gradient(self, residual: Tensor) -> Tensor:

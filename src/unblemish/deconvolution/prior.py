@@ -26,7 +26,7 @@ def corrector(network: Network) -> Network:
 
 
 def prior_gradient(network: Network, x: Tensor, *, differentiable: bool = False) -> Tensor:
-    """X - G(x): the learned gradient of the prior (Eq. 3), which is Eq. 9 with sigma^2 dropped.
+    """The learned gradient of the prior, x - G(x) (Eq. 3), which is Eq. 9 with sigma^2 dropped.
 
     It is 0 where the network finds nothing to correct. Its scale follows what the network was trained on, so that the
     weight it is given must be found by trial.
