@@ -46,12 +46,10 @@ class CorrectionTask(Task):
         iterations: N.
     """
 
-    network: GolfOptimizer  # pyright: ignore[reportIncompatibleVariableOverride]
-
     def __init__(self, network: GolfOptimizer, criterion: Criterion, iterations: int) -> None:
         super().__init__()
         network.first.requires_grad_(False)
-        self.network = network
+        self.network: GolfOptimizer = network  # pyright: ignore[reportIncompatibleVariableOverride]
         self.criterion = criterion
         self.iterations = iterations
 
