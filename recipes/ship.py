@@ -1,14 +1,15 @@
 """Puts trained networks, and what examines pictures, into the default bundle.
 
-    python recipes/ship.py network RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE
+    python recipes/ship.py network RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE [--options JSON]
     python recipes/ship.py examination PHOTOGRAPHS --runs FOLDER --group NAME[=DEGRADATION,...] ...
     python recipes/ship.py figures results/examination.json
 
 The first adds the best weights of a run of `unblemish train`, in half precision, or replaces the network of that name,
-and keeps the run's record in `results/training_NAME.json`. The second puts the named networks into groups of what they
-treat (or of those degradations), calibrates an examiner for these groups on the photographs, and adds it, with the
-bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in FOLDER. The third writes
-what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
+and keeps the run's record in `results/training_NAME.json`; options that bear on no weight, such as a Golf Optimizer's
+iterations, may differ from the training's. The second puts the named networks into groups of what they treat (or of
+those degradations), calibrates an examiner for these groups on the photographs, and adds it, with the bundle's
+descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in FOLDER. The third writes what
+`unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ PHOTOGRAPHS = 360
 """How many of the photographs an examiner is calibrated on, drawn with seed 0."""
 
 
-def ship_network(run: Path, name: str, purpose: str, recipe: str) -> None:
+def ship_network(run: Path, name: str, purpose: str, recipe: str, options: dict[str, Any] | None = None) -> None:
     """Puts the best weights of a training run into the bundle; its other parts are not touched."""
-    network, card = trained(run, name, purpose, recipe)
+    network, card = trained(run, name, purpose, recipe, options)
     card = card.model_copy(update={"tile_margin": measure_margin(network, damaged_photographs())})
     networks = [(card, halved(network))]
     if BUNDLE.exists():
@@ -128,15 +129,19 @@ def ship_figures(result: Path) -> None:
     bundle.update(networks, examination=parts)
 
 
-def trained(run: Path, name: str, purpose: str, recipe: str) -> tuple[Network, NetworkCard]:
-    """The best network of a run and its card; the run's record is kept."""
-    training = yaml.safe_load((run / "training.yaml").read_text(encoding="utf-8"))
+def trained(
+    run: Path, name: str, purpose: str, recipe: str, options: dict[str, Any] | None = None
+) -> tuple[Network, NetworkCard]:
+    """The best network of a run, with some options changed, and its card; records of its trainings are kept."""
+    training = keep_record(run, name)
+    if golf := training["recipe"].get("golf"):
+        keep_record(Path(golf["first"]).parent, f"{name}_first")
     part = training["recipe"]["network"]
+    part = {**part, "options": {**part["options"], **(options or {})}}
     network = create_network(part["name"], part["options"]).eval()
     load_weights(network, run / "best.safetensors")
     best = max(validations(run), key=lambda line: line["gain"])
     hardware = training["provenance"]["hardware"]
-    write_result(RECORDS / f"training_{name}.json", without_places({**training, "validations": validations(run)}))
     return network, NetworkCard(
         name=name,
         purpose=purpose,
@@ -152,6 +157,13 @@ def trained(run: Path, name: str, purpose: str, recipe: str) -> tuple[Network, N
         protocol=f"validation of the training: {training['facts']['protocol']}",
         scores={"psnr_gain/validation": round(best["gain"], 4)},
     )
+
+
+def keep_record(run: Path, name: str) -> dict[str, Any]:
+    """What a run wrote down of itself, once it stands among the results."""
+    training = yaml.safe_load((run / "training.yaml").read_text(encoding="utf-8"))
+    write_result(RECORDS / f"training_{name}.json", without_places({**training, "validations": validations(run)}))
+    return training
 
 
 def halved(network: Network) -> dict[str, torch.Tensor]:
@@ -200,6 +212,9 @@ def main() -> None:
     network.add_argument("--name", required=True)
     network.add_argument("--purpose", required=True)
     network.add_argument("--recipe", required=True, help="as the card states it, such as recipes/NAME.yaml")
+    network.add_argument(
+        "--options", type=json.loads, help='that differ from the training\'s, such as {"iterations": 0}'
+    )
     examination = steps.add_parser("examination")
     examination.add_argument("photographs", type=Path)
     examination.add_argument("--runs", type=Path, required=True)
@@ -210,7 +225,7 @@ def main() -> None:
     figures.add_argument("result", type=Path)
     arguments = parser.parse_args()
     if arguments.step == "network":
-        ship_network(arguments.run, arguments.name, arguments.purpose, arguments.recipe)
+        ship_network(arguments.run, arguments.name, arguments.purpose, arguments.recipe, arguments.options)
     elif arguments.step == "examination":
         new = (arguments.descriptor, arguments.recipe or "") if arguments.descriptor else None
         ship_examination(arguments.photographs, arguments.runs, arguments.group, new)

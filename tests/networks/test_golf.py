@@ -86,6 +86,13 @@ def test_relative_update_is_of_each_picture() -> None:
     torch.testing.assert_close(relative_update(before, after), torch.tensor([0.0, 0.5]))
 
 
+def test_without_iterations_it_sees_as_far_as_f() -> None:
+    network = golf(first="nafnet_compact", width=8, corrector_width=4, iterations=0)
+    assert network.receptive_field == network.first.receptive_field == 67
+    network.iterations = 1
+    assert network.receptive_field is None
+
+
 def test_another_network_may_take_the_first_step() -> None:
     network = golf(first="nafnet_compact", width=8, corrector_width=4, corrector_fold=2)
     assert network.size_multiple == network.first.size_multiple == 8

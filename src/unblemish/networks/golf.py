@@ -113,6 +113,11 @@ class GolfOptimizer(IterativeNetwork):
         self.iterations = iterations
         self.size_multiple = math.lcm(first.size_multiple, corrector.size_multiple)
 
+    @property
+    def receptive_field(self) -> int | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """See `Network`: that of F alone where there are no iterations, else None, as G normalises whole pictures."""
+        return self.first.receptive_field if self.iterations == 0 else None
+
     def estimates(self, x: Tensor) -> Iterator[Tensor]:
         """See `IterativeNetwork.estimates`: F(y), G(F(y)), G(G(F(y))) and so on."""
         x = self.first.transform(x)
