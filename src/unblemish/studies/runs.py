@@ -37,7 +37,10 @@ IRRELEVANT = ("purpose", "save_every", "data.memory", "data.on_device", *FOLLOWI
 """Keys of a recipe that change neither the weights nor the curve."""
 
 FOLDERS = ("data.folder", "validation.folder", "search.folder")
-FILES = ("network.start", "contrast.pretrained", "contrast.embedding_weights", "perceptual.embedding_weights")
+FILES = (
+    *("network.start", "golf.first", "contrast.pretrained"),
+    *("contrast.embedding_weights", "perceptual.embedding_weights"),
+)
 """Keys of a recipe whose pictures and weights count, wherever they are."""
 
 NEGATIVES = "contrast.negatives"
