@@ -38,8 +38,11 @@ IRRELEVANT = ("purpose", "save_every", "data.memory", "data.on_device", *FOLLOWI
 
 FOLDERS = ("data.folder", "validation.folder", "search.folder")
 FILES = (
-    *("network.start", "golf.first", "contrast.pretrained"),
-    *("contrast.embedding_weights", "perceptual.embedding_weights"),
+    "network.start",
+    "golf.first",
+    "contrast.pretrained",
+    "contrast.embedding_weights",
+    "perceptual.embedding_weights",
 )
 """Keys of a recipe whose pictures and weights count, wherever they are."""
 
