@@ -45,7 +45,7 @@ def test_forward_pads_and_crops(height: int, width: int, mode: str | None) -> No
 
 def test_properties() -> None:
     network = Doubled()
-    assert network.parameter_count == 3
+    assert network.parameter_count == 3 + 5  # the frozen ones belong to it, too
     assert not network.tiles_are_exact
     network.receptive_field = 0
     assert network.tiles_are_exact
