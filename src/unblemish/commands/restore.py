@@ -88,18 +88,10 @@ def restore(
         from unblemish.restoration.restorer import Restorer
 
         restorer = Restorer(
-            bundle,
-            device=device,
-            precision=precision,
-            memory=memory,
-            strength=strength,
-            engine=engine,
-            network=network,
-            group=group,
-            policy="force" if force else "careful",
-            iterations=iterations,
-            tolerance=tolerance,
-        )
+            bundle, device=device, precision=precision, memory=memory, strength=strength, engine=engine,
+            network=network, group=group, policy="force" if force else "careful",
+            iterations=iterations, tolerance=tolerance,
+        )  # fmt: skip
         return Restoration(restorer)
 
     run_batch(request, "restore", prepare)
