@@ -38,16 +38,16 @@ from unblemish.evaluation.protocol import preset
 from unblemish.evaluation.provenance import provenance, write_result
 from unblemish.networks.base import Network
 from unblemish.pictures.folders import find_pictures
-from unblemish.restoration.bundle import Bundle
-from unblemish.restoration.deconvolving import Deconvolver
+from unblemish.restoration.deconvolving import Deconvolver, golf_optimizer
 
 PROTOCOL = preset("rgb")
 GRIDS: dict[str, dict[str, Sequence[float]]] = {
     "wiener": {"weight": (0.003, 0.01, 0.03, 0.1)},
     "richardson_lucy": {"iterations": (5, 10, 20, 40)},
     "tv": {"weight": (0.0003, 0.0006, 0.0012, 0.0025, 0.005)},
-    "prior": {"weight": (0.1, 0.3, 1.0, 3.0, 10.0), "iterations": (30, 60)},
+    "prior": {"weight": (0.001, 0.3, 1.0, 3.0), "iterations": (15, 30, 60)},
 }
+"""Settings to choose from. The least weight is next to no prior at all: what it reaches is due to stopping early."""
 
 
 class Blurred(NamedTuple):
@@ -181,7 +181,7 @@ def main(words: Sequence[str] | None = None) -> None:
     check_apart(chosen.pictures, chosen.tuning)
     began = time.perf_counter()
     contenders = [Contender(name, name) for name in GRIDS if name != "prior"]
-    contenders += [Contender(f"prior {_label(path)}", "prior", Bundle.load(path).network()) for path in chosen.prior]
+    contenders += [Contender(f"prior {_label(path)}", "prior", golf_optimizer(bundle=path)) for path in chosen.prior]
     cases = blurred(chosen.pictures, chosen.blur, chosen.sigma, chosen.seed, chosen.limit)
     tuning = blurred(chosen.tuning, chosen.blur, chosen.sigma, chosen.seed, chosen.tuning_limit, chosen.tuning_crop)
     table, rows = measure(contenders, cases, tuning, chosen.rows, chosen.device)
