@@ -4,17 +4,19 @@
     python recipes/ship.py examination PHOTOGRAPHS --runs FOLDER --group NAME[=DEGRADATION,...] ...
     python recipes/ship.py figures results/examination.json
 
-The first adds the best weights of a run of `unblemish train`, in half precision, or replaces the network of that name,
-and keeps the run's record in `results/training_NAME.json`; options that bear on no weight, such as a Golf Optimizer's
-iterations, may differ from the training's. The second puts the named networks into groups of what they treat (or of
-those degradations), calibrates an examiner for these groups on the photographs, and adds it, with the bundle's
-descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in FOLDER. The third writes what
-`unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
+The first adds the best weights of a run of `unblemish train`, in half precision, or replaces the network of that
+name, and keeps the run's record in `results/training_NAME.json`, with those of the runs that it began with; options
+that bear on no weight, such as a Golf Optimizer's iterations, may differ from the training's. The second puts the
+named networks into groups of what they treat (or of those degradations), calibrates an examiner for these groups on
+the photographs, and adds it, with the bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE);
+measurements are kept in FOLDER. The third writes what `unblemish bundle measure` found into the cards.
+`recipes/pages.py` writes the documents.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import shlex
@@ -133,14 +135,12 @@ def trained(
     run: Path, name: str, purpose: str, recipe: str, options: dict[str, Any] | None = None
 ) -> tuple[Network, NetworkCard]:
     """The best network of a run, with some options changed, and its card; records of its trainings are kept."""
-    training = keep_record(run, name)
-    if golf := training["recipe"].get("golf"):
-        keep_record(Path(golf["first"]).parent, f"{name}_first")
+    trainings = keep_records(run, name)
+    training = trainings[0]
     part = training["recipe"]["network"]
     part = {**part, "options": {**part["options"], **(options or {})}}
     network = create_network(part["name"], part["options"]).eval()
     load_weights(network, run / "best.safetensors")
-    best = max(validations(run), key=lambda line: line["gain"])
     hardware = training["provenance"]["hardware"]
     return network, NetworkCard(
         name=name,
@@ -151,19 +151,29 @@ def trained(
         licence=LICENCE,
         training_set=TRAINING_SET,
         recipe=recipe,
-        steps=best["step"],
+        steps=sum(best_validation(one)["step"] for one in trainings),
         hardware=hardware["gpu"] or f"{hardware['cores']} cores of {hardware['cpu']}",
         revision=(training["provenance"]["revision"] or {}).get("commit", ""),
         protocol=f"validation of the training: {training['facts']['protocol']}",
-        scores={"psnr_gain/validation": round(best["gain"], 4)},
+        scores={"psnr_gain/validation": round(best_validation(training)["gain"], 4)},
     )
 
 
-def keep_record(run: Path, name: str) -> dict[str, Any]:
-    """What a run wrote down of itself, once it stands among the results."""
+def keep_records(run: Path, name: str) -> list[dict[str, Any]]:
+    """What a run wrote down of itself, and the runs whose weights it began with, once all stand among the results."""
     training = yaml.safe_load((run / "training.yaml").read_text(encoding="utf-8"))
-    write_result(RECORDS / f"training_{name}.json", without_places({**training, "validations": validations(run)}))
-    return training
+    training["validations"] = validations(run)
+    write_result(RECORDS / f"training_{name}.json", without_places(training))
+    recipe = training["recipe"]
+    earlier = {"first": (recipe.get("golf") or {}).get("first"), "start": recipe["network"].get("start")}
+    runs = {role: Path(weights).parent for role, weights in earlier.items() if weights}
+    kept = [keep_records(one, f"{name}_{role}") for role, one in runs.items() if (one / "training.yaml").exists()]
+    return [training, *itertools.chain(*kept)]
+
+
+def best_validation(training: dict[str, Any]) -> dict[str, Any]:
+    """The validation whose weights a run keeps as its best."""
+    return max(training["validations"], key=lambda line: line["gain"])
 
 
 def halved(network: Network) -> dict[str, torch.Tensor]:

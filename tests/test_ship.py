@@ -49,8 +49,8 @@ def test_a_run_becomes_a_bundle_with_pages(ship: ModuleType, pages: ModuleType, 
     options = "steps=2 data.patch=32 batch=2 validation.pictures=2 validation.crop=48 validation.every=2"
     network = 'network.options={"width": 4, "levels": 1, "blocks": 1, "middle": 1}'
     recipe = str(ROOT / "recipes/mix_nafnet_compact.yaml")
-    command = ["train", recipe, f"data.folder={ROOT / 'examples'}", *options.split(), network, "optimiser.warmup=1"]
-    trained = CliRunner().invoke(app, [*command, "-o", str(run)], catch_exceptions=False)
+    training = ["train", recipe, f"data.folder={ROOT / 'examples'}", *options.split(), network, "optimiser.warmup=1"]
+    trained = CliRunner().invoke(app, [*training, "-o", str(run)], catch_exceptions=False)
     assert trained.exit_code == 0, trained.output
     ship.ship_network(run, "tiny", "a test", "recipes/mix_nafnet_compact.yaml")
     entry = Bundle.load(tmp_path / "bundle").entry("tiny")
@@ -71,9 +71,14 @@ def test_a_run_becomes_a_bundle_with_pages(ship: ModuleType, pages: ModuleType, 
     found = json.loads(result.read_text())["table"]["scores"]
     jpeg = next(s["mean"] for s in found if (s["case_set"], s["method"]) == ("jpeg", "tiny"))
     ship.measure_margin = lambda *_: 8  # what it measures was seen above, and it takes long
-    ship.ship_network(run, "another", "a test", "recipes/mix_nafnet_compact.yaml")
+    longer = ["network.start=" + str(run / "best.safetensors"), "-o", str(tmp_path / "longer")]
+    trained = CliRunner().invoke(app, [*training, *longer], catch_exceptions=False)
+    assert trained.exit_code == 0, trained.output
+    ship.ship_network(tmp_path / "longer", "another", "a test", "recipes/mix_nafnet_compact.yaml")
     whole = Bundle.load(tmp_path / "bundle")
     assert whole.names == ("tiny", "another")
+    assert whole.entry("another").steps == 4
+    assert (tmp_path / "training_another_start.json").read_bytes() == (tmp_path / "training_tiny.json").read_bytes()
     assert whole.blob(whole.entry("tiny")) == weights
     for page in ("RESULTS.md", "README.md"):
         text = (tmp_path / page).read_text()
