@@ -49,9 +49,22 @@ def test_iterations_become_a_table(recipe_script: Callable[[str], ModuleType], t
     assert "F 1.78 MB, G 0.46 MB" in text
 
 
-def test_only_what_was_measured_is_written(
-    recipe_script: Callable[[str], ModuleType], tmp_path: Path
-) -> None:  # fmt: skip
+def test_known_kernels_become_a_table(recipe_script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    scores = {"psnr": 28.0, "ssim": 0.75}
+    grid = [{"weight": w, "iterations": 30, "psnr": psnr} for w, psnr in ((0.001, 28.25), (1.0, 28.5))]
+    tuned = {"grid": grid, "chosen": {"weight": 1.0, "iterations": 30}}
+    content = {
+        "methods": {"blurred": scores, "prior x": {**scores, "seconds": 2.0, "tuning": tuned}},
+        "set": "a (3)", "tuning_set": "b (2)", "blur": "camera_shake", "sigma": 2.55, "provenance": RECORD,
+    }  # fmt: skip
+    (tmp_path / "deconvolution.json").write_text(json.dumps(content))
+    text = recipe_script("golf_page").known_kernel_text(tmp_path)
+    assert "| blurred |  | 28.00 | 0.7500 |  |" in text
+    assert "| prior x | weight 1, iterations 30 | 28.00 | 0.7500 | 2.00 |" in text
+    assert "prior x 28.50 dB, its gradient scheme next to without it (weight 0.001) 28.25 dB." in text
+
+
+def test_only_what_was_measured_is_written(recipe_script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     page = recipe_script("golf_page")
     page.RESULTS, page.PAGE = tmp_path, tmp_path / "page.md"
     page.PAGE.write_text("<!-- study -->\nold\n<!-- end of study -->\n")
