@@ -45,7 +45,7 @@ GRIDS: dict[str, dict[str, Sequence[float]]] = {
     "wiener": {"weight": (0.003, 0.01, 0.03, 0.1)},
     "richardson_lucy": {"iterations": (5, 10, 20, 40)},
     "tv": {"weight": (0.0003, 0.0006, 0.0012, 0.0025, 0.005)},
-    "prior": {"weight": (0.001, 0.3, 1.0, 3.0), "iterations": (15, 30, 60)},
+    "prior": {"weight": (0.001, 0.3, 1.0, 3.0), "iterations": (10, 20, 40, 80)},
 }
 """Settings to choose from. The least weight is next to no prior at all: what it reaches is due to stopping early."""
 
@@ -185,9 +185,7 @@ def main(words: Sequence[str] | None = None) -> None:
     cases = blurred(chosen.pictures, chosen.blur, chosen.sigma, chosen.seed, chosen.limit)
     tuning = blurred(chosen.tuning, chosen.blur, chosen.sigma, chosen.seed, chosen.tuning_limit, chosen.tuning_crop)
     table, rows = measure(contenders, cases, tuning, chosen.rows, chosen.device)
-    if chosen.sheet:
-        save_sheet(contact_sheet(["clean", *table], rows), chosen.sheet)
-    command = [Path(sys.argv[0]).name, *(words or sys.argv[1:])]
+    command = ["python", sys.argv[0], *(words or sys.argv[1:])]
     write_result(
         chosen.output,
         {
@@ -197,6 +195,8 @@ def main(words: Sequence[str] | None = None) -> None:
             "tuning_set": f"{folder_label(chosen.tuning)} ({len(tuning)}, {chosen.tuning_crop} pixels square)",
         },
     )  # fmt: skip
+    if chosen.sheet:
+        save_sheet(contact_sheet(["clean", *table], rows), chosen.sheet)
 
 
 def _label(path: Path) -> str:
