@@ -91,11 +91,11 @@ def known_kernel_text(results: Path) -> str:
     result = results / "deconvolution.json"
     content = load(result)
     rows = []
-    for name, one in content["methods"].items():
+    for name, one in sorted(content["methods"].items(), key=lambda item: item[1]["psnr"]):
         settings = one.get("tuning", {}).get("chosen", {})
         told = ", ".join(f"{key} {value:g}" for key, value in settings.items() if key not in ("psnr", "ssim"))
         seconds = f"{one['seconds']:.2f}" if "seconds" in one else ""
-        rows.append([name.replace("_", " "), told, f"{one['psnr']:.2f}", f"{one['ssim']:.4f}", seconds])
+        rows.append([name, told, f"{one['psnr']:.2f}", f"{one['ssim']:.4f}", seconds])
     headings = ("method", "settings, tuned on other pictures", "PSNR, dB", "SSIM", "s a picture")
     words = (
         f"{content['set']}, {content['blur'].replace('_', ' ')} and noise of {content['sigma']:g} of 255; settings by "
@@ -103,7 +103,10 @@ def known_kernel_text(results: Path) -> str:
     )
     origin = provenance_line(result, content["provenance"]).strip()
     sheet = "![Sharp, blurred, restored by each method](images/deconvolution.jpg)"
-    control = "On the pictures that settings were tuned on: " + "; ".join(_without_prior(content["methods"])) + "."
+    control = (
+        "On the pictures that settings were tuned on, with the best weight, and next to without any: "
+        f"{'; '.join(_without_prior(content['methods']))}."
+    )
     return "\n\n".join(["", words, markdown_table(headings, rows), control, sheet, origin]) + "\n"
 
 
@@ -116,9 +119,7 @@ def _without_prior(methods: dict[str, Any]) -> list[str]:
             least = min(row["weight"] for row in grid)
             without = max(row["psnr"] for row in grid if row["weight"] == least)
             best = max(row["psnr"] for row in grid)
-            found.append(
-                f"{name} {best:.2f} dB, its gradient scheme next to without it (weight {least:g}) {without:.2f} dB"
-            )
+            found.append(f"{name} {best:.2f} and {without:.2f} dB")
     return found
 
 
