@@ -23,6 +23,7 @@ EXAMPLES = (
     ("blurred_coffee.png", "coffee", (150, 60, 406, 316), "defocus_blur:radius=2"),
     ("speckled_rocket.png", "rocket", (190, 100, 446, 356), "salt_and_pepper:density=0.05"),
     ("grainy_portrait.png", "astronaut", (96, 0, 352, 256), "poisson_noise:exponent=1.5"),
+    ("shaken_cat.png", "chelsea", (60, 0, 380, 300), "camera_shake:extent=11"),
 )
 
 
