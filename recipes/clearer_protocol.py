@@ -113,7 +113,9 @@ def main(words: Sequence[str] | None = None) -> None:
                 {"file": path.as_posix(), "sha256": file_digest(path), "parameters": network.parameter_count}
                 for path, network in zip(paths, loaded, strict=True)
             ]
-    origin = provenance([Path(sys.argv[0]).name, *(words or sys.argv[1:])], [0], time.monotonic() - started)
+    origin = provenance(
+        ["python", "recipes/clearer_protocol.py", *(words or sys.argv[1:])], [0], time.monotonic() - started
+    )
     write_result(chosen.output, {"provenance": origin, "networks": networks, "scores": scores})
 
 

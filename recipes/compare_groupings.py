@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -152,7 +151,7 @@ def main() -> None:
         groups = [group for partition in partitions.values() for group in partition if len(group) > 1]
         rows += [experiment(scores, "Table 1", group, rankings) for group in groups]
         content |= {"experiments": rows, "correlations": correlations(rows, rankings)}
-    command = shlex.join(["python", *sys.argv])
+    command = ["python", *sys.argv]
     write_result(
         arguments.output,
         {"provenance": provenance(command, [recipe.seed], time.monotonic() - began), **content},

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -208,7 +207,7 @@ def main() -> None:
         rows[f"classifier that never saw {left_out}"] = {"confusion": {left_out: confusion[left_out]}}
     for name, row in rows.items():
         sys.stdout.write(f"{name}: { ({k: round(v, 3) for k, v in row.items() if k != 'confusion'} or row) }\n")
-    record = provenance(shlex.join(["python", *sys.argv]), [0, 1], time.monotonic() - started)
+    record = provenance(["python", *sys.argv], [0, 1], time.monotonic() - started)
     facts = {"training_photographs": arguments.pictures, "test_specimens_a_kind": len(test) // len(KINDS)}
     write_result(arguments.output, {"rules": rows, **facts, "provenance": record})
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -66,7 +65,7 @@ def main() -> None:
     began = time.monotonic()
     torch.manual_seed(0)
     found = {"/".join(run.parts[-2:]): pull(run, arguments.batches) for run in arguments.runs}
-    origin = provenance(shlex.join(["python", *sys.argv]), [0], time.monotonic() - began)
+    origin = provenance(["python", *sys.argv], [0], time.monotonic() - began)
     write_result(arguments.output, {"provenance": origin, "batches": arguments.batches, "runs": found})
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
-import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -185,11 +184,11 @@ def main(words: Sequence[str] | None = None) -> None:
     cases = blurred(chosen.pictures, chosen.blur, chosen.sigma, chosen.seed, chosen.limit)
     tuning = blurred(chosen.tuning, chosen.blur, chosen.sigma, chosen.seed, chosen.tuning_limit, chosen.tuning_crop)
     table, rows = measure(contenders, cases, tuning, chosen.rows, chosen.device)
-    command = ["python", sys.argv[0], *(words or sys.argv[1:])]
+    command = ["python", "recipes/deconvolution_comparison.py", *(words or sys.argv[1:])]
     write_result(
         chosen.output,
         {
-            "provenance": provenance(shlex.join(map(str, command)), [chosen.seed], time.perf_counter() - began),
+            "provenance": provenance(command, [chosen.seed], time.perf_counter() - began),
             "protocol": str(PROTOCOL), "blur": chosen.blur, "sigma": chosen.sigma, "methods": table,
             "set": f"{folder_label(chosen.pictures)} ({len(cases)})",
             "tuning_set": f"{folder_label(chosen.tuning)} ({len(tuning)}, {chosen.tuning_crop} pixels square)",

@@ -84,7 +84,9 @@ def main(words: Sequence[str] | None = None) -> None:
     options = {**chosen.options, **({"architecture": chosen.architecture} if chosen.architecture else {})}
     against = (chosen.against, chosen.against_options)
     found = measure(chosen.network, options, against, chosen.widths, chosen.side, chosen.repeats)
-    origin = provenance([Path(sys.argv[0]).name, *(words or sys.argv[1:])], [0], time.perf_counter() - began)
+    origin = provenance(
+        ["python", "recipes/equal_latency.py", *(words or sys.argv[1:])], [0], time.perf_counter() - began
+    )
     write_result(chosen.output, {"provenance": origin, **found})
 
 

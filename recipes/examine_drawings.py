@@ -8,7 +8,6 @@ The drawings come from the generator that calibration draws from, with other see
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections import Counter
@@ -64,7 +63,7 @@ def main() -> None:
         name: dict(Counter(examiner.examine_tensor(quantise_8bit(x)).finding for x in pictures))
         for name, pictures in subjects.items()
     }
-    record = provenance(shlex.join(["python", *sys.argv]), [SEED], time.monotonic() - began)
+    record = provenance(["python", *sys.argv], [SEED], time.monotonic() - began)
     write_result(arguments.output, {"provenance": record, "findings": findings})
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -172,7 +171,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if chosen.figure:
         check_ending(chosen.figure)
     began = time.monotonic()
-    command = ["python", *(sys.argv if words is None else ["recipes/golf_forgetting.py", *words])]
+    command = ["python", "recipes/golf_forgetting.py", *(words or sys.argv[1:])]
     curves: dict[str, dict[str, list[dict[str, float]]]] = {order: {} for order in ORDERS}
     seconds = 0.0
     for seed in chosen.seeds:
@@ -186,7 +185,7 @@ def main(words: Sequence[str] | None = None) -> None:
         "blurry_patches": recipe.steps * recipe.batch,
         "both at once": "twice the steps, each patch blurry with probability 1/2",
     }
-    origin = provenance(shlex.join(command), chosen.seeds, time.monotonic() - began)
+    origin = provenance(command, chosen.seeds, time.monotonic() - began)
     content = {
         "provenance": origin, "training_seconds": round(seconds, 1), "recipe": recipe.model_dump(mode="json"),
         "budget": budget, "meaning": MEANING, "orders": summary(curves), "curves": curves,

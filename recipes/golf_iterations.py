@@ -11,7 +11,6 @@ float32 on a square of 256 pixels, all numbers of iterations in turn, medians.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -80,7 +79,7 @@ def seconds(network: IterativeNetwork, iterations: int) -> list[float]:
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """PSNR over iterations, and beside it the relative update, a line for each damage."""
+    """PSNR over iterations, and beside it the residual's norm, relative to the estimate's; a line for each damage."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -92,7 +91,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         left.plot(range(len(gains)), gains, marker="o", label=create(name).title)
         right.semilogy(range(1, len(gains)), one["updates"], marker="o", label=create(name).title)
     left.set(xlabel="iterations of G after F", ylabel="PSNR gained over the input, dB")
-    right.set(xlabel="iteration", ylabel="relative update, median over pictures")
+    right.set(xlabel="iteration", ylabel="residual norm ||x - G(x)|| / ||x||, median")
     for axes in (left, right):
         axes.grid(alpha=0.3)
     left.legend(frameon=False)
@@ -121,11 +120,9 @@ def main(words: Sequence[str] | None = None) -> None:
         for name in chosen.damage
     }
     found = {name: measure(network, cases, chosen.iterations) for name, cases in sets.items()}
-    if chosen.figure:
-        draw(found, chosen.figure)
-    line = shlex.join(["python", "recipes/golf_iterations.py", *(words or sys.argv[1:])])
+    command = ["python", "recipes/golf_iterations.py", *(words or sys.argv[1:])]
     result = {
-        "provenance": provenance(line, [chosen.seed], time.perf_counter() - began),
+        "provenance": provenance(command, [chosen.seed], time.perf_counter() - began),
         "protocol": str(preset("rgb").on(next(iter(sets.values())).source)),
         "seconds": seconds(network, chosen.iterations), "side": SIDE, "threads": torch.get_num_threads(),
         "megabytes": {
@@ -135,6 +132,8 @@ def main(words: Sequence[str] | None = None) -> None:
         "damage": found,
     }  # fmt: skip
     write_result(chosen.output, result)
+    if chosen.figure:
+        draw(found, chosen.figure)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import math
 import random
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -129,7 +128,7 @@ def main() -> None:
     at_the_end = {"content, 0 to 1": 3 * 10 ** (-PSNR / 10), "content, -1 to 1": 12 * 10 ** (-PSNR / 10)}
     seconds = time.monotonic() - began
     content = {
-        "provenance": provenance(shlex.join(["python", *sys.argv]), [arguments.seed], seconds),
+        "provenance": provenance(["python", *sys.argv], [arguments.seed], seconds),
         "embedding": found["0 to 1"].facts,
         "weight": WEIGHT,
         "range": RANGE,

@@ -93,7 +93,7 @@ def known_kernel_text(results: Path) -> str:
     rows = []
     for name, one in sorted(content["methods"].items(), key=lambda item: item[1]["psnr"]):
         settings = one.get("tuning", {}).get("chosen", {})
-        told = ", ".join(f"{key} {value:g}" for key, value in settings.items() if key not in ("psnr", "ssim"))
+        told = ", ".join(f"{key} {value:g}" for key, value in settings.items())
         seconds = f"{one['seconds']:.2f}" if "seconds" in one else ""
         rows.append([name, told, f"{one['psnr']:.2f}", f"{one['ssim']:.4f}", seconds])
     headings = ("method", "settings, tuned on other pictures", "PSNR, dB", "SSIM", "s a picture")

@@ -10,7 +10,6 @@ it was read. Takes about 5 seconds a seed on one core.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -150,7 +149,7 @@ def main(words: Sequence[str] | None = None) -> None:
         first = first or (classifier, steps)
         rows.append(measure(seed, classifier, steps))
     settings = {"samples": chosen.samples, "batch": BATCH, "rate": RATE, "tested": TESTED, "grid": GRID}
-    command = shlex.join(["python", *(sys.argv if words is None else ["recipes/golf_toy.py", *words])])
+    command = ["python", "recipes/golf_toy.py", *(words or sys.argv[1:])]
     origin = provenance(command, list(range(chosen.seeds)), time.monotonic() - began)
     content = {"settings": settings, "meaning": MEANING, "published": PUBLISHED, "summary": summary(rows)}
     write_result(chosen.output, {"provenance": origin, **content, "runs": rows})

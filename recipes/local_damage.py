@@ -10,7 +10,6 @@ and how much of the sound part beyond 64 pixels from the border was changed.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -93,7 +92,7 @@ def main() -> None:
     write_result(
         arguments.output,
         {
-            "provenance": provenance(shlex.join(["python", *sys.argv]), [0], time.monotonic() - began),
+            "provenance": provenance(["python", *sys.argv], [0], time.monotonic() - began),
             "protocol": str(preset("rgb").on(f"{arguments.photos.name}, {arguments.pictures} pictures")),
             "parts": {
                 name: {

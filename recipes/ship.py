@@ -19,7 +19,6 @@ import argparse
 import itertools
 import json
 import random
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def ship_examination(photographs: Path, runs: Path, named: list[str], descriptor
         runs,
         on_progress=tell,
     )
-    record = provenance(shlex.join(["python", *sys.argv]), [0], 0.0)
+    record = provenance(["python", *sys.argv], [0], 0.0)
     known = KnowledgeCard(
         settings=knowledge.settings.model_dump(mode="json"),
         licence=LICENCE,

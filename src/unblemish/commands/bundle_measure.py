@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -56,7 +55,7 @@ def measure(
         trial = run_trial(restorer, sets, lambda done, _: progress.update(bar, completed=done))
     typer.echo(_report(trial))
     if output:
-        record = provenance(shlex.join(["unblemish", *sys.argv[1:]]), [seed], time.monotonic() - started)
+        record = provenance(["unblemish", *sys.argv[1:]], [seed], time.monotonic() - started)
         write_result(output, {"trial": trial.to_dict(), "provenance": record})
     if trial.failures:
         raise typer.Exit(1)

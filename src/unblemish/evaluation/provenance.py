@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,11 +36,11 @@ _PACKAGES = (
 )
 
 
-def provenance(command: str | Sequence[str], seeds: Sequence[int], seconds: float) -> dict[str, Any]:
+def provenance(command: Sequence[str], seeds: Sequence[int], seconds: float) -> dict[str, Any]:
     """What a result must be stored with, so that it can be judged and repeated.
 
     Args:
-        command: The command line, as one text or as its words.
+        command: The words of the command line; they are recorded as a shell takes them.
         seeds: All seeds that were used.
         seconds: Wall-clock time the result took.
 
@@ -47,7 +48,7 @@ def provenance(command: str | Sequence[str], seeds: Sequence[int], seconds: floa
         A dictionary fit for JSON; `revision` is None outside a git checkout of this project.
     """
     return {
-        "command": command if isinstance(command, str) else " ".join(command),
+        "command": shlex.join(command),
         "seeds": list(seeds),
         "seconds": round(seconds, 3),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -124,7 +124,8 @@ def carry_out(candidate: Candidate) -> dict[str, float]:
     if not begun or Checkpoint.load(folder / LAST).step < recipe.steps:
         result = train(
             recipe, folder,
-            build=candidate.build, resume=begun, accelerator=candidate.accelerator, command=["group search"],
+            build=candidate.build, resume=begun, accelerator=candidate.accelerator,
+            command=["unblemish", "group", "search"],
         )  # fmt: skip
         if result.step < result.steps:
             raise SearchStoppedError(
@@ -138,7 +139,7 @@ def carry_out(candidate: Candidate) -> dict[str, float]:
         "protocol": protocol,
         "steps": state.step,
         "recipe": recipe.model_dump(mode="json"),
-        "provenance": provenance("group search", [recipe.seed], state.seconds),
+        "provenance": provenance(["unblemish", "group", "search"], [recipe.seed], state.seconds),
     }
     write_result(folder / SCORES, content)
     return scores

@@ -65,7 +65,7 @@ def similarity(
     matrix = SimilarityMatrix.of(signatures)
     content = {
         "inputs": inputs,
-        "provenance": provenance("unblemish group build", [protocol.seed], perf_counter() - began),
+        "provenance": provenance(["unblemish", "group", "build"], [protocol.seed], perf_counter() - began),
         "protocol": asdict(protocol),
         "features": features.description,
         "signatures": [signature.to_dict() for signature in signatures],

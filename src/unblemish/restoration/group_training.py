@@ -71,7 +71,8 @@ def carry_out(
     if not begun or Checkpoint.load(folder / LAST).step < recipe.steps:
         result = train(
             recipe, folder,
-            build=build_task, resume=begun, accelerator=accelerator, callbacks=callbacks(), command=["group build"],
+            build=build_task, resume=begun, accelerator=accelerator, callbacks=callbacks(),
+            command=["unblemish", "group", "build"],
         )  # fmt: skip
         if result.step < result.steps:
             raise BuildStoppedError(

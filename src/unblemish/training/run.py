@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -269,7 +268,7 @@ def _facts(task: Task, data: tuple[PatchSource, Validation], fabric: Fabric) -> 
 
 def _describe(recipe: Recipe, folder: Path, state: Checkpoint, facts: dict[str, Any], command: Sequence[str]) -> None:
     """Adds this start to the history, and writes what is trained how and where beside the checkpoint."""
-    record = provenance(command=shlex.join(command), seeds=[recipe.seed], seconds=state.seconds)
+    record = provenance(command, seeds=[recipe.seed], seconds=state.seconds)
     revision = record["revision"] or {"commit": "unknown", "dirty": False}
     commit = revision["commit"] + (" with changes" if revision["dirty"] else "")
     state.history.append(
