@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from unblemish.evaluation.timing import interleaved
+from unblemish.networks.base import Network
+from unblemish.networks.catalogue import create
 
 
 def test_the_widest_that_is_not_slower_is_chosen(
@@ -24,9 +28,23 @@ def test_the_widest_that_is_not_slower_is_chosen(
     }  # fmt: skip
 
 
-def test_times_are_taken_along_the_default_path(recipe_script: Callable[[str], ModuleType]) -> None:
-    from unblemish.networks.catalogue import create
+def test_networks_take_turns_once_they_are_warm(
+    recipe_script: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, rounds, seen = recipe_script("equal_latency"), [], []
 
-    networks = [create("multiscale_compact", {"architecture": "P", "width": width}) for width in (2, 16)]
-    small, large = recipe_script("equal_latency").timed(networks, side=128, repeats=3)
-    assert 0 < small < large
+    def watched(functions: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+        rounds.append(repeats)
+        seen.clear()
+        return interleaved(functions, repeats)
+
+    def watch(name: str, network: Network) -> Network:
+        network.register_forward_pre_hook(lambda *_: seen.append(name))
+        return network
+
+    networks = [watch(name, create("multiscale_compact", {"architecture": "P", "width": 2})) for name in "ab"]
+    monkeypatch.setattr(script, "interleaved", watched)
+    times = script.timed(networks, side=128, repeats=3)
+    assert rounds == [2, 3]  # the first ones warm up
+    assert seen == ["a", "b"] * 3
+    assert min(times) > 0
