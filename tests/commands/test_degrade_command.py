@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unblemish.degradations.blends import Blend
 from unblemish.degradations.catalogue import create, names
 from unblemish.degradations.parsing import parse
 from unblemish.evaluation.cases import Case, DegradedFolder
@@ -98,6 +99,17 @@ def test_blends_draw_within_their_bins_and_say_what_they_did(run, photos: Path) 
         assert note in ran.err
 
 
+def test_a_blend_by_name_is_that_of_the_options(run, photos: Path) -> None:
+    run("degrade", "photos", "-o", "options", "--blend", "moderate", "--scene", "rain")
+    ran = run("degrade", "photos", "-o", "name", "--with", "moderate_blend_with_rain", "--sampled", "--json")
+    assert made(Path("options")) == made(Path("name"))
+    (note, *_) = json.loads(ran.out)["outcomes"][0]["notes"]
+    word = note.removeprefix("degraded with ")
+    degradation, values = parse(word)  # what is told can be given
+    assert degradation.name == "moderate_blend_with_rain"
+    assert set(values) == set(degradation.specs)
+
+
 def test_given_parameters_stand_and_the_others_are_drawn(run, photos: Path) -> None:
     ran = run("degrade", "photos", "-o", "out", "--with", "motion_blur:length=9", "--sampled", "--json")
     notes = [outcome["notes"][0] for outcome in json.loads(ran.out)["outcomes"]]
@@ -134,10 +146,17 @@ def test_the_list_names_every_degradation_and_parameter(run) -> None:
     blocks = dict(re.findall(r"^(\w+): .*\n((?:  .*\n)*)", ran.out, re.MULTILINE))
     assert tuple(blocks) == names()
     for name, block in blocks.items():
-        specs = create(name).specs
+        degradation = create(name)
+        specs = degradation.specs
+        if isinstance(degradation, Blend):
+            _, given = parse(f"{name}:{block.strip()}")
+            assert list(given) == list(specs)
+            assert list(given.values()) == pytest.approx([spec.default for spec in specs.values()], rel=1e-4)
+            continue
         assert re.findall(r"^  (\w+)=", block, re.MULTILINE) == list(specs)
         assert all(spec.unit in block for spec in specs.values() if not spec.choices)
     assert "sigma=3  standard deviation; a number from 0 to 100 (pixels); --sampled draws 2 to 4" in ran.out
+    assert "severe_blend_with_rain: 1 rain, 2 gaussian_blur, 3 gaussian_noise, 4 jpeg; --sampled draws" in ran.out
 
 
 @pytest.mark.parametrize(
@@ -151,6 +170,7 @@ def test_the_list_names_every_degradation_and_parameter(run) -> None:
         (["--kernels", "photos", "--blend", "mild"], "--blend and --kernels exclude each other"),
         (["--kernels", "none"], "none: no such file or folder"),
         (["--with", "jpeg", "--scene", "haze"], "--scene belongs to --blend"),
+        (["--blend", "mild", "--scene", "fog"], "no scene of a blend is called 'fog'; known are: none, haze"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_status_1(run, photos: Path, words: list[str], message: str) -> None:

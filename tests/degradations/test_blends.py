@@ -83,9 +83,9 @@ def test_the_order_is_blur_noise_jpeg(photograph: Tensor) -> None:
     assert torch.equal(blend.apply(photograph, parameters, torch.Generator().manual_seed(7)), expected)
 
 
-@pytest.mark.parametrize("scene", ["haze", "darkness"])
+@pytest.mark.parametrize("scene", ["haze", "darkness", "rain"])
 def test_the_scene_comes_first(scene: str) -> None:
-    blend = Blend("mild", scene)  # pyright: ignore[reportArgumentType]
+    blend = Blend("mild", scene)
     assert [member.name for member in blend.members] == [scene, "gaussian_blur", "gaussian_noise", "jpeg"]
     assert blend.name == f"mild_blend_with_{scene}"
     drawn = blend.sample(50, torch.Generator().manual_seed(0))
@@ -113,7 +113,7 @@ def test_unknown_words_are_refused() -> None:
     with pytest.raises(DegradationError, match="severity of a blend is called 'awful'; known are: mild, moderate"):
         Blend("awful")  # pyright: ignore[reportArgumentType]
     with pytest.raises(DegradationError, match="scene of a blend is called 'fog'; known are: none, haze"):
-        Blend("mild", "fog")  # pyright: ignore[reportArgumentType]
+        Blend("mild", "fog")
 
 
 def test_a_chain_applies_its_members_in_order_with_their_own_parameters(photograph: Tensor) -> None:
@@ -125,6 +125,25 @@ def test_a_chain_applies_its_members_in_order_with_their_own_parameters(photogra
     expected = GaussianNoise().apply(expected, {"sigma": torch.tensor([30.0])}, generator)
     assert torch.equal(chain.apply(photograph, parameters, torch.Generator().manual_seed(0)), expected)
     assert chain.name == "gaussian_noise+jpeg+gaussian_noise"
+
+
+def test_a_chain_draws_as_its_members_do() -> None:
+    """The levels of a blend stay a triple of its severity where the blend is a member of a chain."""
+    chain, blend = Chain([Blend("severe", "rain"), Jpeg()]), Blend("severe", "rain")
+    one, other = (torch.Generator().manual_seed(3) for _ in range(2))
+    drawn, alone = chain.sample(50, one), blend.sample(50, other)
+    assert list(drawn) == list(chain.specs)
+    assert all(torch.equal(drawn[f"1.{key}"], values) for key, values in alone.items())
+    assert torch.equal(drawn["2.quality"], Jpeg().sample(50, other)["quality"])
+
+
+def test_qualities_differ_within_a_batch(photograph: Tensor) -> None:
+    blend = Blend("mild")
+    same = photograph[..., :32, :32].repeat(2, 1, 1, 1)
+    base = {**blend.fixed(2), "1.sigma": torch.zeros(2), "2.sigma": torch.zeros(2)}
+    damaged = blend.apply(same, {**base, "3.quality": torch.tensor([90.0, 10.0])}, torch.Generator())
+    errors = (damaged - same).square().flatten(1).mean(1)
+    assert errors[0] * 4 < errors[1]
 
 
 def test_an_empty_chain_is_refused() -> None:

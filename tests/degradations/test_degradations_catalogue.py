@@ -6,19 +6,20 @@ from torch import Tensor
 
 from unblemish.degradations import catalogue
 from unblemish.degradations.base import Degradation, Parameters
-from unblemish.degradations.blends import Blend
+from unblemish.degradations.blends import SCENES, SCORES, Blend, Chain
 from unblemish.degradations.blur import OneSidedMotionBlur
 from unblemish.degradations.errors import DegradationError
 from unblemish.degradations.given_kernels import GivenKernels
 from unblemish.errors import UserError
 
 NOISES = {"poisson_noise", "gaussian_noise", "gray_gaussian_noise", "salt_and_pepper"}
-RANDOM = {*NOISES, "inpainting", "rain", "camera_shake", "rotating_shake"}
+BLENDS = {name for name in catalogue.names() if isinstance(catalogue.create(name), Blend)}
+RANDOM = {*NOISES, *BLENDS, "blend_noise", "inpainting", "rain", "camera_shake", "rotating_shake"}
 ALL: dict[str, Degradation] = {
     **{name: catalogue.create(name) for name in catalogue.names()},
     "one_sided_motion_blur": OneSidedMotionBlur(),
     "given_kernels": GivenKernels([torch.eye(side) / side for side in (5, 9, 3)]),
-    "severe_blend_with_haze": Blend("severe", "haze"),
+    "chain_with_a_blend": Chain([Blend("severe"), OneSidedMotionBlur()]),
 }
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -148,12 +149,25 @@ def test_autocast_and_gradients_do_not_reach_inside(degradation: Degradation, ba
 
 
 def test_names_are_those_of_the_classes_and_the_eleven_are_known() -> None:
-    assert len(catalogue.names()) == 17
+    assert len(catalogue.operators()) == 17
+    assert catalogue.names()[:17] == catalogue.operators()
+    assert len(catalogue.names()) == len(set(catalogue.names()))
     for name in catalogue.names():
         assert catalogue.create(name).name == name
         assert catalogue.create(name).title
     assert len(set(catalogue.GRIDS_ELEVEN)) == 11
-    assert set(catalogue.GRIDS_ELEVEN) < set(catalogue.names())
+    assert set(catalogue.GRIDS_ELEVEN) < set(catalogue.operators())
+
+
+def test_every_blend_has_a_name_and_is_made_anew() -> None:
+    expected = [Blend(severity, scene) for severity in SCORES for scene in SCENES]
+    assert {blend.name for blend in expected} == BLENDS
+    assert len(BLENDS) == 12
+    for blend in expected:
+        created = catalogue.create(blend.name)
+        assert isinstance(created, Blend)
+        assert created is not catalogue.create(blend.name)
+        assert created.specs == blend.specs
 
 
 def test_unknown_name_lists_the_known_and_the_closest() -> None:

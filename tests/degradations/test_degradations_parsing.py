@@ -15,6 +15,8 @@ from unblemish.degradations.parsing import parse, parse_chain
         (" inpainting : count = 6 , thickness=9 ", "inpainting", {"count": 6.0, "thickness": 9.0}),
         ("jpeg:quality=20,subsampling=4:4:4", "jpeg", {"quality": 20.0, "subsampling": 2.0}),
         ("haze:depth=ramp,beta=.2", "haze", {"depth": 2.0, "beta": 0.2}),
+        ("moderate_blend:1.sigma=2,3.quality=30", "moderate_blend", {"1.sigma": 2.0, "3.quality": 30.0}),
+        ("mild_blend_with_rain:1.angle=-20", "mild_blend_with_rain", {"1.angle": -20.0}),
     ],
 )
 def test_reads(text: str, name: str, values: dict[str, float]) -> None:
@@ -37,6 +39,9 @@ def test_reads(text: str, name: str, values: dict[str, float]) -> None:
         ("jpeg:quality=20,quality=30", "gives quality twice"),
         ("gaussian_noise:sigma=-1", "sigma=-1 is not allowed; give a number from 0 to 255"),
         ("haze:depth=deep", "give one of: radial, constant, ramp"),
+        ("mild_blend:sigma=2", "mild_blend has no parameter 'sigma'; its parameters are: 1.sigma, 2.sigma, 3.quality"),
+        ("mild_blend:1.sigma=-1", "mild_blend: 1.sigma=-1 is not allowed; give a number from 0 to 100"),
+        ("mild_blend_with_fog", "did you mean mild_blend"),
         ("", "no degradation is called ''"),
     ],
 )

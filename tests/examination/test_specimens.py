@@ -11,7 +11,7 @@ from unblemish.pictures.picture import Picture
 from unblemish.pictures.reading import read
 from unblemish.pictures.writing import write
 
-KINDS = ("clean", "gaussian_noise", "jpeg", "haze")
+KINDS = ("clean", "gaussian_noise", "jpeg", "mild_blend_with_rain", "haze")
 
 
 def in_levels(x: torch.Tensor) -> bool:

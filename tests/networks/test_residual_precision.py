@@ -15,7 +15,7 @@ from unblemish.networks.catalogue import names
 
 SKIPLESS = (
     *("edsr_light_x2", "edsr_light_x4", "swinir_light_x2", "swinir_light_x4", "swinir_x4"),
-    *("multiscale", "multiscale_supernet"),
+    *("multiscale", "multiscale_supernet", "owan", "replay_generator"),
 )
 """These add nothing to the picture, as published."""
 

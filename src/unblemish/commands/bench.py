@@ -73,7 +73,7 @@ def restore(
 
 @app.command("degradations")
 def degradations(
-    names: Annotated[list[str] | None, typer.Argument(help="Which; all of them if none is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all but the blends if none is named.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Patches at a time.")] = 16,
     size: Annotated[int, typer.Option(min=16, help="Side of a patch in pixels.")] = 128,
     repeats: RepeatsOption = 7,

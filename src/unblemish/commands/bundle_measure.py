@@ -22,7 +22,7 @@ def measure(
         typer.Option(
             "--with",
             metavar="NAME[:PARAMETER=VALUE,...]",
-            help="Damage, as `evaluate` takes it; by default all of the catalogue, and none.",
+            help="Damage, as `evaluate` takes it; by default all of the catalogue but the blends, and none.",
         ),
     ] = None,
     bundle: options.BundleFolder = None,
@@ -38,7 +38,7 @@ def measure(
     """
     from unblemish.commands.console import progress_bar
     from unblemish.commands.evaluate import case_sets
-    from unblemish.degradations.catalogue import names
+    from unblemish.degradations.catalogue import operators
     from unblemish.evaluation.cases import CLEAN
     from unblemish.evaluation.provenance import provenance, write_result
     from unblemish.restoration.bundle import Bundle
@@ -48,7 +48,7 @@ def measure(
     started = time.monotonic()
     loaded = Bundle.load(bundle)
     loaded.descriptor()  # says at once if the bundle cannot examine
-    sets = case_sets(folder, degradations or [*names(), CLEAN], sampled=True, seed=seed, limit=limit)
+    sets = case_sets(folder, degradations or [*operators(), CLEAN], sampled=True, seed=seed, limit=limit)
     restorer = Restorer(loaded, device=device, precision=precision)
     with progress_bar() as progress:
         bar = progress.add_task("measure", total=sum(map(len, sets)))
@@ -66,10 +66,11 @@ def _report(trial: Trial) -> str:
     confusion, gains = trial.confusion(), trial.gains()
     columns = list(next(iter(confusion.values()))) if confusion else []
     width = max(map(len, [*columns, "gain, dB"])) + 2
-    lines = [f"{'damage':<22}" + "".join(f"{name:>{width}}" for name in (*columns, "gain, dB"))]
+    first = max([22, *(len(kind) + 2 for kind in confusion)])
+    lines = [f"{'damage':<{first}}" + "".join(f"{name:>{width}}" for name in (*columns, "gain, dB"))]
     for kind, row in confusion.items():
         gain = f"{gains[kind]:+.2f}" if kind in gains else ""
         counts = "".join(f"{row[name] or '·':>{width}}" for name in columns)
-        lines.append(f"{kind:<22}{counts}{gain:>{width}}")
+        lines.append(f"{kind:<{first}}{counts}{gain:>{width}}")
     lines += ["", *(f"{name.replace('_', ' ')}: {value:.4g}" for name, value in trial.figures().items())]
     return "\n".join([*lines, *trial.failures, f"PSNR: {trial.protocol}"])

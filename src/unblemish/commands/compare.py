@@ -64,7 +64,7 @@ def compare(
     # Complains of whatever can be known now, before hours are spent on the first training.
     done = [run for run in planned if finished(run)]
     reference = next(run.recipe for run in planned if run.arm == loaded.reference)
-    sets = study_runs.scored_sets(score or [], reference, loaded.protocols, loaded.metrics)
+    sets = study_runs.scored_sets(score or [], reference, loaded.protocols, loaded.metrics, loaded.scored)
     wanted = chosen(planned, arms or [], seeds or [])
     for run in {run.arm: run for run in wanted if run not in done}.values():
         rehearse(run, build_task)

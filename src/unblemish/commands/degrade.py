@@ -41,7 +41,9 @@ BlendOption = Annotated[
     Literal["mild", "moderate", "severe"] | None,
     typer.Option("--blend", help="Blur, noise and JPEG together, their levels drawn to be as severe as this."),
 ]
-SceneOption = Annotated[Literal["none", "haze", "darkness"], typer.Option("--scene", help="What comes before a blend.")]
+SceneOption = Annotated[
+    str, typer.Option("--scene", metavar="SCENE", help="What comes before a blend, such as haze; --list names all.")
+]
 Sampled = Annotated[bool, typer.Option("--sampled", help="Draw what is not given from the published ranges.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of noise and drawn parameters.")]
 List = Annotated[bool, typer.Option("--list", help="Print every degradation with its parameters and leave.")]
@@ -101,7 +103,7 @@ def chosen_damage(
     degradations: Sequence[str],
     kernels: Path | None,
     blend: Literal["mild", "moderate", "severe"] | None,
-    scene: Literal["none", "haze", "darkness"],
+    scene: str,
 ) -> tuple[Chain, dict[str, float]]:
     """What the options name, with the parameters they give.
 
@@ -210,15 +212,24 @@ def parameters_text(chain: Chain, parameters: Parameters) -> str:
 
 
 def catalogue_text() -> str:
-    """Every degradation with its parameters, their units, defaults and ranges."""
+    """Every degradation with its parameters, their units, defaults and ranges; blends by what they are made of."""
+    from unblemish.degradations.blends import Blend
     from unblemish.degradations.catalogue import create, names
 
     lines: list[str] = []
     for name in names():
         degradation = create(name)
+        defaults = {
+            key: spec.choices[int(spec.default)] if spec.choices else f"{spec.default:g}"
+            for key, spec in degradation.specs.items()
+        }
+        if isinstance(degradation, Blend):
+            members = ", ".join(f"{place} {member.name}" for place, member in enumerate(degradation.members, start=1))
+            lines.append(f"{name}: {members}; --sampled draws their levels together")
+            lines.append("  " + ",".join(f"{key}={default}" for key, default in defaults.items()))
+            continue
         lines.append(f"{name}: {degradation.title}")
         for key, spec in degradation.specs.items():
-            default = spec.choices[int(spec.default)] if spec.choices else f"{spec.default:g}"
             drawn = f"; --sampled draws {spec.low:g} to {spec.high:g}" if spec.low < spec.high else ""
-            lines.append(f"  {key}={default}  {spec.meaning}; {spec.domain()}{drawn}")
+            lines.append(f"  {key}={defaults[key]}  {spec.meaning}; {spec.domain()}{drawn}")
     return "\n".join(lines)

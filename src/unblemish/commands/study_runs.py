@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 
 def scored_sets(
-    words: Sequence[str], recipe: Recipe, protocols: Sequence[str], metrics: Sequence[str]
+    words: Sequence[str],
+    recipe: Recipe,
+    protocols: Sequence[str],
+    metrics: Sequence[str],
+    damages: Collection[str] = (),
 ) -> list[ScoredSet]:
-    """What all arms are scored on: the folders of NAME=FOLDER words, damaged as the reference's recipe says.
+    """What all arms are scored on: the folders of NAME=FOLDER words, damaged by the given degradations.
+
+    Those of the reference's recipe stand in where none is given.
 
     Raises:
         UserError: A word is of another form, two have one name, or a folder is not what it must be.
@@ -31,8 +37,9 @@ def scored_sets(
     from unblemish.studies.scores import scored_set
 
     ways = [preset(name) for name in protocols], [create_metric(name) for name in metrics]
-    data = recipe.data
-    sets = [scored_set(word, recipe.degradations, *ways, gray=data.gray, pairs=data.pairs) for word in words]
+    data, damage = recipe.data, recipe.degradations
+    damage = damage.model_copy(update={"names": tuple(damages)}) if damages else damage
+    sets = [scored_set(word, damage, *ways, gray=data.gray, pairs=data.pairs) for word in words]
     if len({one.name for one in sets}) < len(sets):
         raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
     for one in sets:

@@ -3,7 +3,8 @@
 A blend follows RL-Restore (Yu et al., "Crafting a Toolchain for Image Restoration by Deep Reinforcement
 Learning"), whose data LIRA trains and tests on: blur, then noise, then JPEG, each at one of ten levels, the
 sum of the levels deciding how severe it is. LIRA's new tasks add haze or darkness; where in the sequence is
-not stated, so they come first, as the scene comes before the lens, the sensor and the file.
+not stated, so they come first, as the scene comes before the lens, the sensor and the file. Rain in their
+place is no paper's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,14 +23,14 @@ from unblemish.degradations.compression import Jpeg
 from unblemish.degradations.darkness import Darkness
 from unblemish.degradations.errors import DegradationError
 from unblemish.degradations.noise import GaussianNoise
-from unblemish.degradations.weather import Haze
+from unblemish.degradations.weather import Haze, RainStreaks
 
 
 class Chain(Degradation):
     """Degradations applied one after the other, itself a degradation.
 
     Its parameters are those of its members, as "1.sigma" for the first member's sigma and so on, so that they
-    can be drawn by `sample` or set by `fixed` like those of any degradation.
+    can be set by `fixed` like those of any degradation; `sample` draws them as the members do.
 
     Args:
         members: The degradations in the order of application, at least one.
@@ -47,6 +48,14 @@ class Chain(Degradation):
             for key, spec in member.specs.items()
         }
 
+    def sample(self, batch: int, generator: torch.Generator) -> Parameters:
+        """See `Degradation.sample`; what a member draws together stays together."""
+        return {
+            f"{position}.{key}": values
+            for position, member in enumerate(self.members, start=1)
+            for key, values in member.sample(batch, generator).items()
+        }
+
     def damage(self, clean: Tensor, parameters: Parameters, generator: torch.Generator) -> Tensor:
         """See `Degradation.damage`."""
         damaged = clean
@@ -59,8 +68,13 @@ class Chain(Degradation):
 Severity = Literal["mild", "moderate", "severe"]
 """How much damage a blend does."""
 
-Scene = Literal["none", "haze", "darkness"]
-"""What happens to a blend's scene before the camera sees it."""
+SCENES: dict[str, tuple[type[Degradation], ...]] = {
+    "none": (),
+    "haze": (Haze,),
+    "darkness": (Darkness,),
+    "rain": (RainStreaks,),
+}
+"""What happens to a blend's scene before the camera sees it. Adding one is one line."""
 
 SCORES: dict[Severity, tuple[int, int]] = {"mild": (9, 11), "moderate": (12, 17), "severe": (18, 20)}
 """Smallest and largest score k + m + n - 2 of the levels (blur k, noise m, JPEG n), each level 1..10."""
@@ -98,32 +112,34 @@ def value_at(edges: tuple[float, ...], level: Tensor) -> Tensor:
     return edge[below] + (level - below) * (edge[below + 1] - edge[below])
 
 
+def blend_name(severity: Severity, scene: str) -> str:
+    """What the blend of a severity and a scene is called, such as "mild_blend" or "mild_blend_with_haze"."""
+    return f"{severity}_blend" if scene == "none" else f"{severity}_blend_with_{scene}"
+
+
 class Blend(Chain):
-    """Blur, noise and JPEG at levels that are drawn together, after haze or darkness where wanted.
+    """Blur, noise and JPEG at levels that are drawn together, after damage to the scene where wanted.
 
     `sample` draws a triple of levels uniformly among the severity's, and each value uniformly within its
-    level's bin (the JPEG quality rounded); haze and darkness are drawn from their own ranges. `fixed`
+    level's bin (the JPEG quality rounded); the scene's damage is drawn from its own ranges. `fixed`
     defaults to the values at the severity's mean level. Blur is RL-Restore's, 21 x 21 with the edge pixels
     repeated.
 
     Args:
         severity: "mild", "moderate" or "severe".
-        scene: "none", "haze" or "darkness".
+        scene: A key of `SCENES`.
 
     Raises:
         DegradationError: The severity or the scene is not one of these.
     """
 
-    def __init__(self, severity: Severity, scene: Scene = "none") -> None:
-        for word, known, what in (
-            (severity, get_args(Severity), "severity"),
-            (scene, get_args(Scene), "scene"),
-        ):
+    def __init__(self, severity: Severity, scene: str = "none") -> None:
+        for word, known, what in ((severity, SCORES, "severity"), (scene, SCENES, "scene")):
             if word not in known:
                 raise DegradationError(f"no {what} of a blend is called {word!r}; known are: {', '.join(known)}")
-        before: dict[Scene, list[Degradation]] = {"none": [], "haze": [Haze()], "darkness": [Darkness()]}
-        super().__init__([*before[scene], GaussianBlur(21, "replicate"), GaussianNoise(), Jpeg()])
-        self.name = f"{severity}_blend" if scene == "none" else f"{severity}_blend_with_{scene}"
+        before = (kind() for kind in SCENES[scene])
+        super().__init__([*before, GaussianBlur(21, "replicate"), GaussianNoise(), Jpeg()])
+        self.name = blend_name(severity, scene)
         self.title = self.name.replace("_", " ").capitalize()
         self._triples = level_triples(severity)
         first = len(self.members) - 2

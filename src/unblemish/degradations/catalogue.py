@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 
 from unblemish.degradations.base import Degradation
+from unblemish.degradations.blend_factors import FACTORS, BlendFactor
+from unblemish.degradations.blends import SCENES, SCORES, Blend, blend_name
 from unblemish.degradations.blur import DefocusBlur, GaussianBlur, MotionBlur
 from unblemish.degradations.camera_shake import CameraShake, RotatingShake
 from unblemish.degradations.compression import Jpeg
@@ -17,7 +21,7 @@ from unblemish.degradations.richardson_lucy import RichardsonLucy
 from unblemish.degradations.ringing import Ringing
 from unblemish.degradations.weather import Haze, RainStreaks
 
-_CATALOGUE: dict[str, type[Degradation]] = {
+_OPERATORS: dict[str, type[Degradation]] = {
     "gaussian_blur": GaussianBlur,
     "motion_blur": MotionBlur,
     "richardson_lucy": RichardsonLucy,
@@ -37,6 +41,14 @@ _CATALOGUE: dict[str, type[Degradation]] = {
     "rotating_shake": RotatingShake,
 }
 
+_BLENDS: dict[str, Callable[[], Degradation]] = {
+    blend_name(severity, scene): partial(Blend, severity, scene) for scene in SCENES for severity in SCORES
+}
+
+_FACTORS: dict[str, Callable[[], Degradation]] = {name: partial(BlendFactor, name) for name in FACTORS}
+
+_CATALOGUE: dict[str, Callable[[], Degradation]] = {**_OPERATORS, **_BLENDS, **_FACTORS}
+
 GRIDS_ELEVEN: tuple[str, ...] = (
     "gaussian_blur",
     "motion_blur",
@@ -54,8 +66,13 @@ GRIDS_ELEVEN: tuple[str, ...] = (
 
 
 def names() -> tuple[str, ...]:
-    """Every known name, in the catalogue's order."""
+    """Every known name, in the catalogue's order: the operators, then the blends, then the blends' factors."""
     return tuple(_CATALOGUE)
+
+
+def operators() -> tuple[str, ...]:
+    """The names of those that are not made of others, in the catalogue's order."""
+    return tuple(_OPERATORS)
 
 
 def create(name: str) -> Degradation:

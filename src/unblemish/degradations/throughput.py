@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from unblemish.degradations.catalogue import create, names
+from unblemish.degradations.catalogue import create, operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def measure(
     """Times degradations with sampled parameters, interleaved so that a busy moment hurts all alike.
 
     Args:
-        chosen: Names of the catalogue; all of them if not given.
+        chosen: Names of the catalogue; if not given, all operators, whose times a blend adds up.
         batch: Patches a call.
         size: Side of a patch in pixels.
         repeats: Timed calls a degradation, after one that is not timed.
@@ -68,7 +68,7 @@ def measure(
     Raises:
         DegradationError: A name is not known.
     """
-    degradations = [create(name) for name in (names() if chosen is None else chosen)]
+    degradations = [create(name) for name in (operators() if chosen is None else chosen)]
     drawing = torch.Generator().manual_seed(0)
     noise = torch.Generator(device).manual_seed(0)
     patches = smooth_patches(batch, size, drawing).to(device)

@@ -52,7 +52,7 @@ def sheet_rows(case_sets: Sequence[CaseSet], methods: Sequence[Method], crop: in
         if case is None:
             continue
         with torch.inference_mode():
-            restored = [m.restore(case.damaged.clone()) if m.suits(cases) else None for m in methods]
+            restored = [m.restored(cases, case.damaged.clone()) if m.suits(cases) else None for m in methods]
         shown = [of_full_size(case), *restored]
         captions = ["" if x is None else _decibels(x, case.clean) for x in shown]
         pictures = [None if x is None else _centre(x, crop) for x in (case.clean, *shown)]

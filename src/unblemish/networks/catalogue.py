@@ -13,9 +13,12 @@ from unblemish.networks.errors import NetworkError
 from unblemish.networks.ffanet import ffanet, ffanet_small
 from unblemish.networks.golf import golf, golf_corrector, golf_first
 from unblemish.networks.idt import idt, idt_small
+from unblemish.networks.lira import lira, lira_compact
 from unblemish.networks.multiscale import multiscale, multiscale_compact
 from unblemish.networks.multiscale_supernet import multiscale_supernet
 from unblemish.networks.nafnet import nafnet, nafnet_compact, nafnet_deblur
+from unblemish.networks.owan import owan
+from unblemish.networks.replay_generator import replay_generator
 from unblemish.networks.restormer import restormer, restormer_small
 from unblemish.networks.srresnet import srresnet, srresnet_compact, srresnet_x4, srresnet_x4_compact
 from unblemish.networks.swinir import swinir_light_x2, swinir_light_x4, swinir_x4
@@ -48,6 +51,10 @@ _CATALOGUE: dict[str, Callable[..., Network]] = {
     "multiscale": multiscale,
     "multiscale_compact": multiscale_compact,
     "multiscale_supernet": multiscale_supernet,
+    "lira": lira,
+    "lira_compact": lira_compact,
+    "owan": owan,
+    "replay_generator": replay_generator,
 }
 
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", str: "text"}

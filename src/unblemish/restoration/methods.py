@@ -26,6 +26,10 @@ def build_task(recipe: Recipe, *, use_start: bool = True) -> Task:
         from unblemish.architecture_search.building import search_task
 
         return search_task(recipe, plain)
+    if recipe.lifelong:
+        from unblemish.lifelong.building import lifelong_task
+
+        return lifelong_task(recipe, plain, use_start=use_start)
     task: Task = plain
     if recipe.perceptual or recipe.golf:
         from unblemish.deconvolution.building import deconvolution_task

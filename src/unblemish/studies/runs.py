@@ -24,6 +24,7 @@ from unblemish.training.contrast_part import CcrPart
 from unblemish.training.division import find_sources
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL, LAST, save_described
+from unblemish.training.lifelong_part import GrowPart
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import DESCRIPTION, train
 from unblemish.training.search_part import FOLLOWING
@@ -36,18 +37,21 @@ RECORD = "run.json"
 IRRELEVANT = ("purpose", "save_every", "data.memory", "data.on_device", *FOLLOWING)
 """Keys of a recipe that change neither the weights nor the curve."""
 
-FOLDERS = ("data.folder", "validation.folder", "search.folder")
+FOLDERS = ("data.folder", "validation.folder", "search.folder", "lifelong.old_folder")
 FILES = (
     "network.start",
     "golf.first",
+    "lifelong.experts",
+    "lifelong.old",
+    "lifelong.restorer",
     "contrast.pretrained",
     "contrast.embedding_weights",
     "perceptual.embedding_weights",
 )
 """Keys of a recipe whose pictures and weights count, wherever they are."""
 
-NEGATIVES = "contrast.negatives"
-"""Key of a recipe whose weights count as well as where they are and what is said of them."""
+NEGATIVES, REPLAY = "contrast.negatives", "lifelong.replay"
+"""Keys of a recipe whose several weights count as well as where they are and what is said of them."""
 
 _JOURNAL = "journal.jsonl"
 
@@ -108,7 +112,7 @@ def rehearse(run: StudyRun, build: TaskBuilder) -> None:
         task = build(recipe)
         clean = torch.rand(1, 3, recipe.data.patch, recipe.data.patch)
         with torch.no_grad():
-            task(Batch(damage(clean, recipe.seed), clean))
+            task(Batch(damage(clean, recipe.seed), clean, damage.kinds(1, recipe.seed)))
     except UserError as error:
         raise TrainingError(f"arm {run.arm}: {error}") from error
 
@@ -164,6 +168,8 @@ def _files(recipe: Recipe) -> dict[str, str]:
     files = {key: [Path(str(named[key]))] for key in FILES if named.get(key)}
     if isinstance(recipe.contrast, CcrPart):
         files[NEGATIVES] = [negative.weights for negative in recipe.contrast.negatives]
+    if isinstance(recipe.lifelong, GrowPart) and recipe.lifelong.replay:
+        files[REPLAY] = list(recipe.lifelong.replay)
     for key, paths in files.items():
         if all(path.is_file() for path in paths):
             found[key] = "-".join(file_digest(path) for path in paths)

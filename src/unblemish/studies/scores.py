@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from unblemish.evaluation.cases import CaseSet, DegradedFolder
 from unblemish.evaluation.metrics import Metric
@@ -24,6 +24,7 @@ from unblemish.evaluation.score_table import INPUT, ScoreTable
 from unblemish.evaluation.scoring import Method, score
 from unblemish.evaluation.shrunk_cases import ShrunkFolder
 from unblemish.networks.catalogue import create
+from unblemish.networks.lira import Lira
 from unblemish.networks.loading import load_weights
 from unblemish.pictures.pairs import PairFolders, known_folders
 from unblemish.studies.records import file_digest, folder_digest, read_record
@@ -149,11 +150,17 @@ def as_method(run: StudyRun, device: torch.device, name: str) -> Method:
     network.to(device).eval()
     gray = run.recipe.data.gray
 
-    def restore(damaged: Tensor) -> Tensor:
-        shown = damaged[:, :1] if gray else damaged  # channels of gray pictures are equal
-        return network(shown.to(device)).float().cpu().clamp(0.0, 1.0).expand(-1, damaged.shape[1], -1, -1)
+    def restoring(path: nn.Module) -> Callable[[Tensor], Tensor]:
+        def restore(damaged: Tensor) -> Tensor:
+            shown = damaged[:, :1] if gray else damaged  # channels of gray pictures are equal
+            return path(shown.to(device)).float().cpu().clamp(0.0, 1.0).expand(-1, damaged.shape[1], -1, -1)
 
-    return Method(name, restore)
+        return restore
+
+    if isinstance(network, Lira) and network.grown:
+        chosen = {damage: restoring(network.on_task(task)) for damage, task in run.tasks.items()}
+        return Method(name, restoring(network), by_kind=chosen)
+    return Method(name, restoring(network))
 
 
 def score_run(run: StudyRun, pictures: ScoredSet, accelerator: str = "auto") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,6 +22,9 @@ ArmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*
 
 Seed = Annotated[int, Field(ge=0)]
 
+SEED = "{seed}"
+"""What a run's seed replaces in values."""
+
 BUDGET = ("steps", "batch", "data.patch")
 """Keys of a recipe that say how much an arm may learn from; arms are comparable where they agree."""
 
@@ -30,7 +33,7 @@ class Study(Part):
     """Arms of one recipe, each trained with every seed and scored alike.
 
     Keys of `changes` and of arms are dotted, as on the command line: `{contrast.method: spn, steps: 2000}`. A key
-    without a dot replaces a whole part.
+    without a dot replaces a whole part. "{seed}" in a value stands for the run's seed.
 
     Raises:
         TrainingError: From `load`, where a key is unknown or a value not allowed; the message names the key.
@@ -42,6 +45,11 @@ class Study(Part):
     seeds: tuple[Seed, ...] = Field(default=(0, 1), min_length=1)
     reference: str = Field(description="the arm that differences are taken to")
     arms: dict[ArmName, dict[str, object]] = Field(min_length=1, description="what differs from the recipe, by name")
+    scored: dict[str, int] = Field(
+        default={},
+        description="degradations that pictures are scored with, each with the task of a network that has grown, 0 the "
+        "first one and -1 the newest; the recipe's where none is given",
+    )
     protocols: tuple[str, ...] = Field(default=("rgb",), min_length=1)
     metrics: tuple[str, ...] = Field(default=("psnr", "ssim"), min_length=1)
 
@@ -90,12 +98,14 @@ class StudyRun:
         seed: Of the training.
         recipe: What is trained, resolved.
         folder: Of the run; it may have been begun or finished before.
+        tasks: Tasks of a network that has grown by the damage that they restore, see `Study.scored`.
     """
 
     arm: str
     seed: int
     recipe: Recipe
     folder: Path
+    tasks: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan(study: Study, runs: Path, overrides: Sequence[str] = ()) -> list[StudyRun]:
@@ -116,10 +126,10 @@ def plan(study: Study, runs: Path, overrides: Sequence[str] = ()) -> list[StudyR
         for arm, keys in study.arms.items():
             own = {**keys, "purpose": f"{study.purpose} [{arm}, seed {seed}]", "seed": seed}
             try:
-                recipe = Recipe.load(study.recipe, [*_pairs(study.changes), *overrides, *_pairs(own)])
+                recipe = Recipe.load(study.recipe, [*_pairs(study.changes, seed), *overrides, *_pairs(own, seed)])
             except TrainingError as error:
                 raise TrainingError(f"arm {arm}: {error}") from error
-            planned.append(StudyRun(arm, seed, recipe, runs / f"{arm}_seed{seed}"))
+            planned.append(StudyRun(arm, seed, recipe, runs / f"{arm}_seed{seed}", study.scored))
     if len({run.recipe.degradations.shrink for run in planned}) > 1:
         raise TrainingError("arms must agree in degradations.shrink to be scored on the same pictures; take it out")
     return planned
@@ -147,9 +157,10 @@ def budget(recipe: Recipe) -> dict[str, Any]:
     return {key: values[key] for key in BUDGET}
 
 
-def _pairs(keys: Mapping[str, object]) -> list[str]:
+def _pairs(keys: Mapping[str, object], seed: int) -> list[str]:
     """`key=value` words with the values as JSON, which is YAML too."""
-    return [f"{key}={json.dumps(value, default=str, ensure_ascii=False)}" for key, value in keys.items()]
+    values = {key: json.dumps(value, default=str, ensure_ascii=False) for key, value in keys.items()}
+    return [f"{key}={value.replace(SEED, str(seed))}" for key, value in values.items()]
 
 
 def _refuse_undoing(study: Study, overrides: Sequence[str]) -> None:

@@ -43,8 +43,12 @@ def draw_batch(
     torch.manual_seed(seed)
     drawn = source.tensor(count or recipe.batch, np.random.default_rng(seed), device, side)  # (B, 3 or 6, side, side)
     clean, damaged = (part.contiguous(memory_format=torch.channels_last) for part in (drawn[:, :3], drawn[:, 3:]))
-    degraded = _spared(clean, damaged, recipe.degradations.clean, seed) if recipe.data.pairs else synthesis(clean, seed)
-    return Batch(degraded[:, :1], clean[:, :1]) if recipe.data.gray else Batch(degraded, clean)
+    if recipe.data.pairs:
+        degraded, kinds = _spared(clean, damaged, recipe.degradations.clean, seed), None
+    else:
+        degraded, kinds = synthesis(clean, seed), synthesis.kinds(len(clean), seed)
+    channels = 1 if recipe.data.gray else 3
+    return Batch(degraded[:, :channels], clean[:, :channels], kinds)
 
 
 def _spared(clean: Tensor, damaged: Tensor, share: float, seed: int) -> Tensor:

@@ -28,7 +28,7 @@ def load_data(recipe: Recipe) -> tuple[PatchSource, Validation]:
     validation = Validation(
         held_out,
         crop=recipe.validation.crop,
-        names=recipe.degradations.names,
+        names=recipe.validated,
         seed=recipe.seed,
         shrink=recipe.degradations.shrink,
         rounding=recipe.degradations.rounding,

@@ -68,7 +68,7 @@ class Learner:
             TrainingError: A term or the gradient is not finite; the weights are then as before the step.
         """
         for group in self._optimiser.param_groups:
-            group["lr"] = self.rate(step)
+            group["lr"] = self.rate(step) * group["factor"]
         terms = self._wrapped(batch)
         self.fabric.backward(terms["loss"])
         norm = self.fabric.clip_gradients(
@@ -88,13 +88,13 @@ class Learner:
             average_statistics(self.averaged, batches)
 
     def score(self, validation: Validation, step: int, batches: int | None = None) -> dict[str, float]:
-        """Scores of the averaged weights after step number `step`, see `Validation.score`.
+        """Scores of the averaged weights after step number `step`, see `Task.score`.
 
         Raises:
             TrainingError: A score is not finite; the message names it.
         """
         with self.fabric.autocast():
-            scores = validation.score(self.averaged, self.fabric.device, batches)
+            scores = self.task.score(self.averaged, validation, self.fabric.device, batches)
         require_finite(scores, step)
         return scores
 
@@ -120,9 +120,10 @@ class Learner:
 
 
 def _optimiser(part: OptimiserPart, task: Task) -> torch.optim.Optimizer:
+    groups = [{"params": list(parameters), "factor": factor} for parameters, factor in task.rate_factors()]
     if part.kind == "sgd":
-        return torch.optim.SGD(task.trainable(), part.rate, part.momentum, weight_decay=part.weight_decay, fused=True)
-    return torch.optim.AdamW(task.trainable(), part.rate, part.betas, weight_decay=part.weight_decay, fused=True)
+        return torch.optim.SGD(groups, part.rate, part.momentum, weight_decay=part.weight_decay, fused=True)
+    return torch.optim.AdamW(groups, part.rate, part.betas, weight_decay=part.weight_decay, fused=True)
 
 
 def lay_channels_last(task: Task) -> None:

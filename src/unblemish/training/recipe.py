@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from unblemish.training.contrast_part import METHODS, ContrastPart
 from unblemish.training.errors import TrainingError
 from unblemish.training.golf_part import GOLF, GolfPart
+from unblemish.training.lifelong_part import GENERATOR, NETWORKS, STAGES, GrowPart, LifelongPart, ReplayPart
 from unblemish.training.perceptual_part import PerceptualPart
 from unblemish.training.recipe_parts import (
     DataPart,
@@ -43,6 +44,7 @@ class Recipe(Part):
     search: SearchPart | None = Field(
         default=None, description="a search for an architecture instead of plain training"
     )
+    lifelong: LifelongPart | None = Field(default=None, description="a stage of LIRA other than plain training")
     optimiser: OptimiserPart = OptimiserPart()
     validation: ValidationPart = ValidationPart()
     steps: int = Field(ge=1)
@@ -63,6 +65,16 @@ class Recipe(Part):
                 raise ValueError(f"is no part with keys of its own; write contrast.method={value}")
             if value.get("method") not in METHODS:
                 raise ValueError(f"method must be one of {', '.join(METHODS)}")
+        return value
+
+    @field_validator("lifelong", mode="before")
+    @classmethod
+    def _names_its_stage(cls, value: object) -> object:
+        if value is not None and not isinstance(value, Part):
+            if not isinstance(value, dict):
+                raise ValueError(f"is no part with keys of its own; write lifelong.stage={value}")
+            if value.get("stage") not in STAGES:
+                raise ValueError(f"stage must be one of {', '.join(STAGES)}")
         return value
 
     @model_validator(mode="after")
@@ -87,6 +99,27 @@ class Recipe(Part):
         if self.golf and self.compile:
             raise ValueError("golf runs parts of the network on their own, which are not compiled; leave compile out")
         return self
+
+    @model_validator(mode="after")
+    def _learns_for_life(self) -> Recipe:
+        if self.lifelong is None:
+            return self
+        wanted = (GENERATOR,) if isinstance(self.lifelong, ReplayPart) else NETWORKS
+        if self.network.name not in wanted:
+            stage, names = self.lifelong.stage, " or ".join(wanted)
+            raise ValueError(f"lifelong.stage={stage} trains network.name={names}, not {self.network.name}")
+        for key in ("contrast", "perceptual", "golf", "search", "compile"):
+            if getattr(self, key):
+                raise ValueError(f"lifelong and {key} do not go together; leave {key} out")
+        if self.data.gray:
+            raise ValueError("lifelong stages are for colour pictures; leave data.gray out")
+        return self
+
+    @property
+    def validated(self) -> tuple[str, ...]:
+        """Degradations that validation pictures get: those of older tasks that are watched, then the recipe's."""
+        watched = self.lifelong.watch if isinstance(self.lifelong, GrowPart) else ()
+        return (*watched, *self.degradations.names)
 
     @model_validator(mode="after")
     def _damages_in_one_way(self) -> Recipe:

@@ -21,9 +21,9 @@ def complaints(error: ValidationError, whole: str) -> str:
     """All that does not fit on one line, each after its dotted key, or after `whole` where it is about no key."""
     found = []
     for issue in error.errors():
-        # A part of several kinds, such as contrast, has its kind's name in the place, which is no key.
+        # A part of several kinds has its kind's name in the place, which is no key.
         keys = [str(key) for key in issue["loc"]]
-        if len(keys) > 1 and keys[0] == "contrast":
+        if len(keys) > 1 and keys[0] in ("contrast", "lifelong"):
             del keys[1]
         if issue["type"] == "too_short" and issue["input"]:
             continue  # none of its elements is right, which is said of each

@@ -46,6 +46,7 @@ FIXED = (
     "contrast",
     "perceptual",
     "golf",
+    "lifelong",
     *DECIDING,
     "optimiser.kind",
     "validation.folder",
@@ -55,7 +56,7 @@ FIXED = (
     "seed",
 )
 """Keys and parts of a recipe that must stay when a training is resumed: others would make it another training."""
-METHODS = ("contrast", "perceptual", "golf", "search")
+METHODS = ("contrast", "perceptual", "golf", "lifelong", "search")
 """Parts of a recipe that methods carry out."""
 
 

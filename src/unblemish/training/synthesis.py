@@ -56,8 +56,7 @@ class Synthesis:
         """
         chance = torch.Generator().manual_seed(seed)
         noise = torch.Generator(clean.device).manual_seed(seed)
-        kinds = torch.randint(max(1, len(self._degradations)), (len(clean),), generator=chance)
-        kinds[torch.rand(len(clean), generator=chance) < self.clean] = -1
+        kinds = self._kinds(len(clean), chance)
         degraded = clean.clone()
         for kind, (_, degradation, values) in enumerate(self._degradations):
             rows = (kinds == kind).nonzero().flatten().to(clean.device)
@@ -65,6 +64,15 @@ class Synthesis:
                 parameters = draw(degradation, values, len(rows), chance)
                 degraded[rows] = degradation.apply(clean[rows], parameters, noise)
         return rounded(shrunk(degraded, self.shrink), self.rounding)
+
+    def kinds(self, batch: int, seed: int) -> Tensor:
+        """Which of the degradations, by number, each of `batch` patches gets with a seed; -1 for none: `(batch,)`."""
+        return self._kinds(batch, torch.Generator().manual_seed(seed))
+
+    def _kinds(self, batch: int, chance: torch.Generator) -> Tensor:
+        kinds = torch.randint(max(1, len(self._degradations)), (batch,), generator=chance)
+        kinds[torch.rand(batch, generator=chance) < self.clean] = -1
+        return kinds
 
 
 def named_degradations(

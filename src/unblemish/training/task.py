@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from unblemish.networks.base import Network
 from unblemish.training.losses import LOSSES
+from unblemish.training.validation import Validation
 
 
 class Batch:
@@ -20,13 +22,16 @@ class Batch:
     Args:
         degraded: `(B, C, H / scale, W / scale)` float32, [0, 1]; C is 3, or 1 where the recipe's data are gray.
         clean: `(B, C, H, W)` float32, [0, 1].
+        kinds: `(B,)` int64 on the CPU: which of the recipe's degradations damaged a patch, -1 for none. None where that
+            is not known, as of pairs.
     """
 
-    __slots__ = ("clean", "degraded")
+    __slots__ = ("clean", "degraded", "kinds")
 
-    def __init__(self, degraded: Tensor, clean: Tensor) -> None:
+    def __init__(self, degraded: Tensor, clean: Tensor, kinds: Tensor | None = None) -> None:
         self.degraded = degraded
         self.clean = clean
+        self.kinds = kinds
 
 
 class Task(nn.Module, ABC):
@@ -64,6 +69,35 @@ class Task(nn.Module, ABC):
     def trainable(self) -> Iterable[nn.Parameter]:
         """The parameters that the optimiser changes."""
         return (p for p in self.parameters() if p.requires_grad)
+
+    def rate_factors(self) -> Sequence[tuple[Sequence[nn.Parameter], float]]:
+        """The trainable parameters in parts, each with what its learning rate is of the recipe's; by default one."""
+        return [(list(self.trainable()), 1.0)]
+
+    def path(self, network: nn.Module, damage: str) -> nn.Module:
+        """What restores pictures with a degradation in validation; by default the network itself.
+
+        Args:
+            network: A copy of `network` with averaged weights.
+            damage: A name of `Validation.degraded`.
+        """
+        return network
+
+    def score(
+        self, network: nn.Module, validation: Validation, device: torch.device, batches: int | None = None
+    ) -> dict[str, float]:
+        """Scores of a validation, see `Validation.score`; tasks that do not restore have scores of their own.
+
+        Args:
+            network: A copy of `network` with averaged weights.
+            validation: Has the pictures.
+            device: Where the network is.
+            batches: Only so many of them; None for all.
+
+        Returns:
+            Numbers by name; "gain" is what the best weights have most of.
+        """
+        return validation.score(network, device, batches, self.path)
 
 
 class RestorationTask(Task):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -79,21 +79,28 @@ class Validation:
         # The gain is over the damaged pictures; over the enlargement of clean ones where there are none.
         self._gaining = tuple(self.degraded) or (CLEAN,)
         self.degraded[CLEAN] = self.clean if shrink == 1 else rounded(shrunk(self.clean, shrink), rounding)
-        self._before = {name: self._psnr(resized(x, crop, crop), self.clean) for name, x in self.degraded.items()}
+        self._before = {name: self.psnr(resized(x, crop, crop), self.clean) for name, x in self.degraded.items()}
 
     @torch.no_grad()
-    def score(self, network: nn.Module, device: torch.device, batches: int | None = None) -> dict[str, float]:
+    def score(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        batches: int | None = None,
+        path: Callable[[nn.Module, str], nn.Module] = lambda network, damage: network,
+    ) -> dict[str, float]:
         """PSNR in dB for each degradation, "pairs" and "clean", and "gain", the mean gain over the damaged inputs.
 
         Args:
             network: Maps `(B, C, H, W)` to the same; run under the autocast of the caller.
             device: Where the network is.
             batches: Only this many batches in all, which start with the first degradation; None for all.
+            path: What of the network restores pictures with a degradation, see `Task.path`.
         """
         found: dict[str, list[Tensor]] = {}
         for name, rows, damaged in islice(self._batches(), batches):
-            restored = network(damaged.to(device)).float().cpu()
-            found.setdefault(name, []).append(self._psnr(restored, self.clean[rows]))
+            restored = path(network, name)(damaged.to(device)).float().cpu()
+            found.setdefault(name, []).append(self.psnr(restored, self.clean[rows]))
         after = {name: torch.cat(parts) for name, parts in found.items()}
         gains = [(x - self._before[name][: len(x)]).mean() for name, x in after.items() if name in self._gaining]
         return {name: float(x.mean()) for name, x in after.items()} | {"gain": float(sum(gains)) / len(gains)}
@@ -105,7 +112,8 @@ class Validation:
                 rows = slice(start, start + BATCH)
                 yield name, rows, pictures[rows]
 
-    def _psnr(self, x: Tensor, y: Tensor) -> Tensor:
+    def psnr(self, x: Tensor, y: Tensor) -> Tensor:
+        """PSNR of two `(B, C, H, W)` batches on the CPU under `protocol`: `(B,)` float64, dB, at most its ceiling."""
         prepare = self.protocol.prepare
         return psnr(prepare(x), prepare(y)).clamp(max=self.protocol.psnr_ceiling)
 
