@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from unblemish.networks.catalogue import create
+from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
 from unblemish.training.callbacks import Callback, FitResult
 from unblemish.training.embeddings import Embedding
 from unblemish.training.recipe import Recipe
@@ -53,6 +57,55 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(6):
         Image.fromarray(picture(number)).save(folder / f"picture{number}.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost tiny networks more than they bring."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures of 72 px; their names fall into all folds of an examiner's calibration."""
+    folder = tmp_path_factory.mktemp("machine") / "new"
+    folder.mkdir()
+    for number in range(12):
+        coarse = np.random.default_rng(number).integers(256, size=(9, 9, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((72, 72), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def growable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A packed bundle that can grow: tiny networks of random weights, which know JPEG blends and noise."""
+    torch.manual_seed(0)
+    small = {"blocks": 1, "width": 4}
+    stated = {"purpose": "test", "licence": "MIT", "training_set": "none", "recipe": "drawn", "protocol": "none"}
+
+    def part(name: str, architecture: str, options: dict[str, Any], treats: tuple[str, ...] = ()):
+        network = create(architecture, options)
+        weights = {key: value.half() for key, value in network.state_dict().items()}
+        card = NetworkCard(name=name, architecture=architecture, options=options, treats=treats, **stated)
+        return card.model_copy(update={"scores": {"psnr/before": 20.0}}), weights
+
+    lira = {"width": 16, "coarse_width": 16, "experts": 1, "blocks": 2}
+    networks = [
+        part("mix", "lira_compact", {**lira, "grown": 0, "task": 0}, ("mild_blend",)),
+        part("noise", "srresnet", small, ("gaussian_noise",)),
+    ]
+    knowledge = KnowledgeCard(settings={}, licence="MIT", training_set="none", recipe="none")
+    bundle = Bundle.write(
+        tmp_path_factory.mktemp("growable") / "folder",
+        networks,
+        groups=[Group(name=card.name, degradations=card.treats, network=card.name) for card, _ in networks],
+        examination=(part("descriptor", "srresnet_x4_compact", small), (knowledge, {"a": torch.ones(1)})),
+        generators=[part("mix", "replay_generator", small, ("mild_blend",))],
+    )
+    return bundle.pack(bundle.path.with_name("old.bundle")).path
 
 
 @pytest.fixture

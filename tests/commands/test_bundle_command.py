@@ -51,6 +51,20 @@ def test_all_of_it_for_machines(run, grouped: Path) -> None:
     assert shown["sizes"] == {path.name: path.stat().st_size for path in grouped.glob("*.safetensors")}
 
 
+def test_generators_are_shown(run, grouped: Path) -> None:
+    bundle = Bundle.load(grouped)
+    entry = bundle.entry("tiny").model_copy(update={"name": "replay", "treats": ("haze",)})
+    bundle.update(generators=[(entry, bundle.blob(entry))])
+    shown = run("bundle", "show", grouped).out
+    assert shown.startswith(f"{grouped}: bundle format 3, ")
+    assert "2 networks, 1 group, 1 generator; does not examine pictures\n" in shown
+    generator = shown[shown.index("\ngenerator replay: ") :]
+    assert "\n  makes: haze\n" in generator
+    assert (generator.count("treats: "), shown.count("treats: jpeg")) == (0, 2)
+    listed = json.loads(run("bundle", "show", grouped, "--json").out)
+    assert [one["name"] for one in listed["generators"]] == ["replay"]
+
+
 def test_no_bundle_is_one_line(run) -> None:
     ran = run("bundle", "show", "nowhere")
     assert ran.status == 1

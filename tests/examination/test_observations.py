@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import struct
+from pathlib import Path
+
 import pytest
 import torch
 
 from unblemish.examination import observations as module
 from unblemish.examination.classifier import MEMBERS
-from unblemish.examination.errors import ExaminationError
+from unblemish.examination.errors import ExaminationError, PairSizeError
 from unblemish.examination.features import DeepRepresentation
 from unblemish.examination.observations import observe
 from unblemish.examination.specimens import specimens
 from unblemish.examination.statistics import measure
 from unblemish.networks.srresnet import srresnet_x4_compact
+from unblemish.pictures.picture import Picture
+from unblemish.pictures.reading import read
+from unblemish.pictures.writing import write
 
 KINDS = ("clean", "gaussian_noise")
 
@@ -99,3 +105,68 @@ def test_specimens_of_a_photograph_share_a_fold(observations, photographs) -> No
     folds = {one.path: one.fold for one in observations}
     assert all(one.fold == folds[one.path] for one in observations)
     assert {*folds.values()} == {*range(MEMBERS)}
+
+
+@pytest.fixture
+def fog(photographs, tmp_path) -> dict[str, dict[Path, Path]]:
+    """The first photograph, darkened, as given damage."""
+    write(Picture(read(photographs[0]).pixels // 2, "png"), tmp_path / "fog.png")
+    return {"fog": {photographs[0]: tmp_path / "fog.png"}}
+
+
+def test_given_damage_is_observed(describe_with, photographs, tmp_path, fog) -> None:
+    kinds = ("clean", "fog", "gaussian_noise")
+    found = observe(describe_with, photographs[:2], kinds, tmp_path / "kept", given=fog)
+    assert [(one.path, one.kind) for one in found] == [
+        *((photographs[0], kind) for kind in kinds),
+        (photographs[1], "clean"),
+        (photographs[1], "gaussian_noise"),
+    ]
+    (specimen,) = specimens(photographs[0], ("fog",), 0, fog)
+    torch.testing.assert_close(found[1].moments, measure(describe_with, specimen.damaged).moments)
+
+
+def test_other_partners_are_measured_anew(describe_with, photographs, tmp_path, fog, forbid) -> None:
+    given = {"features": describe_with, "paths": photographs[:2], "kinds": ("clean", "fog"), "folder": tmp_path / "new"}
+    first = observe(**given, given=fog)
+    observe(describe_with, photographs[1:2], ("clean",), tmp_path / "new")  # a photograph without partner is as ever
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "measure", None)
+        again = observe(**given, given=fog)
+    assert all(torch.equal(one.moments, other.moments) for one, other in zip(first, again, strict=True))
+    forbid()
+    observe(describe_with, photographs[1:2], ("clean",), tmp_path / "new")
+    damaged = fog["fog"][photographs[0]]
+    write(Picture(read(damaged).pixels // 2, "png"), damaged, overwrite=True)
+    with pytest.raises(AssertionError, match="measured again"):
+        observe(**given, given=fog)
+
+
+def test_the_names_of_stored_observations_stay(tmp_path, monkeypatch) -> None:
+    """What earlier versions stored is found again: this name is one that the first of them gave."""
+
+    class Features:
+        fingerprint = "descriptor"
+
+    pixels = bytes(number % 251 for number in range(8 * 8 * 3))
+    header = struct.pack("<IHHIIiiHHIIiiII", 54 + len(pixels), 0, 0, 54, 40, 8, 8, 1, 24, 0, len(pixels), 0, 0, 0, 0)
+    (tmp_path / "photograph.bmp").write_bytes(b"BM" + header + pixels)
+    seen = {f"{kind}.{part}": torch.zeros(1) for kind in ("clean", "jpeg") for part in ("moments", "tones", "errors")}
+    seen |= {f"{kind}.signature": torch.zeros(1) for kind in ("clean", "jpeg")}
+    monkeypatch.setattr(module, "_measured", lambda *_: seen)
+    observe(Features(), [tmp_path / "photograph.bmp"], ("clean", "jpeg"), tmp_path / "kept", seed=3)
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["76edea150d1bde99fab9d0e1.safetensors"]
+
+
+def test_pairs_of_two_sizes_are_not_left_out(describe_with, photographs, tmp_path, fog) -> None:
+    damaged = fog["fog"][photographs[0]]
+    write(Picture(read(damaged).pixels[:-1], "png"), damaged, overwrite=True)
+    with pytest.raises(PairSizeError, match=r"fog\.png: a pair must have one size"):
+        observe(describe_with, photographs[:2], ("clean", "fog"), tmp_path / "kept", given=fog)
+
+
+def test_photographs_with_unreadable_partners_are_left_out(describe_with, photographs, tmp_path, fog) -> None:
+    for spoil in (lambda path: path.write_text("no picture"), Path.unlink):
+        spoil(fog["fog"][photographs[0]])
+        found = observe(describe_with, photographs[:2], ("clean", "fog"), tmp_path / "kept", given=fog)
+        assert {one.path for one in found} == {photographs[1]}

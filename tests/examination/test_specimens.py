@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from unblemish.examination import specimens as module
-from unblemish.examination.specimens import LARGEST, specimens
+from unblemish.examination.errors import PairSizeError
+from unblemish.examination.specimens import LARGEST, shown, specimens
 from unblemish.pictures.errors import PictureError
 from unblemish.pictures.picture import Picture
 from unblemish.pictures.reading import read
@@ -99,3 +102,73 @@ def test_gray_and_16_bit_files_and_no_files(tmp_path, monkeypatch) -> None:
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(PictureError):
         list(specimens(tmp_path / "text.png", KINDS, 0))
+
+
+def saved(pixels: np.ndarray, path: Path) -> Path:
+    write(Picture(np.ascontiguousarray(pixels), "png"), path)
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path, scene) -> tuple[Path, Path]:
+    """A large photograph and its partner, in which all channels are half of red."""
+    pixels = np.rint(scene(0, 500, 700).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    return saved(pixels, tmp_path / "large.png"), saved(pixels[..., :1].repeat(3, -1) // 2, tmp_path / "fog.png")
+
+
+def test_given_damage_is_the_same_part_of_both_files(pair) -> None:
+    """Cut and shrunk alike, and nothing else done to it; the other kinds are what they are without it."""
+    clean, damaged = pair
+    given = {"fog": {clean: damaged}}
+    shapes = set()
+    for seed in range(8):
+        made, fog, noisy = specimens(clean, ("clean", "fog", "gaussian_noise"), seed, given)
+        assert (made.kind, fog.kind, noisy.kind) == ("clean", "fog", "gaussian_noise")
+        assert fog.clean.shape == fog.damaged.shape == noisy.clean.shape
+        assert in_levels(fog.clean)
+        assert in_levels(fog.damaged)
+        assert (fog.damaged - fog.clean[:1] / 2).abs().mean() * 255 < 0.8  # rounding, and what shrinking overshoots
+        assert torch.equal(noisy.damaged, next(specimens(clean, ("gaussian_noise",), seed)).damaged)
+        shapes.add(fog.clean.shape)
+    assert len(shapes) > 2
+
+
+def test_given_damage_is_looked_at_where_the_clean_view_is(pair, monkeypatch) -> None:
+    for share in ("DRAWN", "CAPTIONED", "GRAY"):
+        monkeypatch.setattr(module, share, 0.0)
+    for chance in ("TONED", "SOFTENED", "SHARPENED"):
+        monkeypatch.setattr(module, chance, (0.0, (0.0, 1.0)))
+    for seed in range(4):
+        noisy, fog = specimens(pair[0], ("gaussian_noise", "fog"), seed, {"fog": {pair[0]: pair[1]}})
+        assert torch.equal(fog.clean, noisy.clean)
+
+
+def test_a_kind_of_the_catalogue_can_be_given(pair) -> None:
+    clean, damaged = pair
+    (given,) = specimens(clean, ("haze",), 0, {"haze": {clean: damaged}})
+    assert torch.equal(given.damaged[0], given.damaged[1])
+    (made,) = specimens(clean, ("haze",), 0, {"fog": {clean: damaged}})
+    assert torch.equal(made.damaged, next(specimens(clean, ("haze",), 0)).damaged)
+
+
+def test_without_a_partner_there_is_no_specimen(pair, photographs) -> None:
+    given = {"fog": {pair[0]: pair[1]}}
+    found = specimens(photographs[0], ("clean", "fog", "jpeg"), 0, given)
+    assert [one.kind for one in found] == ["clean", "jpeg"] == shown(photographs[0], ("clean", "fog", "jpeg"), given)
+    assert shown(pair[0], ("clean", "fog"), given) == ["clean", "fog"]
+
+
+def test_gray_and_16_bit_partners(tmp_path) -> None:
+    levels = np.random.default_rng(0).integers(0, 65536, (80, 90, 3)).astype(np.uint16)
+    clean = saved(levels, tmp_path / "clean.png")
+    damaged = saved(np.rint(levels[..., :1] / 257).astype(np.uint8), tmp_path / "gray.png")
+    (one,) = specimens(clean, ("fog",), 0, {"fog": {clean: damaged}})
+    assert one.damaged.shape == (3, 80, 90)
+    assert (one.damaged - one.clean[:1]).abs().max() * 255 < 1.01
+
+
+def test_pairs_of_two_sizes(pair, tmp_path) -> None:
+    clean, damaged = pair
+    smaller = saved(read(damaged).pixels[:-1], tmp_path / "smaller.png")
+    with pytest.raises(PairSizeError, match=r"smaller.png: a pair .* 700 x 499 but .*large.png has 700 x 500"):
+        list(specimens(clean, ("fog",), 0, {"fog": {clean: smaller}}))

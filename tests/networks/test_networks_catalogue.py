@@ -38,7 +38,7 @@ STATED_COUNTS = {
     "multiscale_supernet": 12_558_552,
 }
 UNITS = {"replay_generator": 4}
-"""Where every layer is normalised and no picture added at the end, the roundings of all layers come through."""
+"""Normalised to the last layer, it makes no small change to a picture: the roundings of all layers come through."""
 FINITE = [name for name in names() if create(name).receptive_field is not None]
 every_network = pytest.mark.parametrize("name", names())
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,7 @@ from unblemish.networks.errors import NetworkError
 from unblemish.networks.replay_generator import ReflectedConv, ReplayGenerator, replay_generator
 
 
-def tiny(**options: int) -> ReplayGenerator:
+def tiny(**options: Any) -> ReplayGenerator:
     torch.manual_seed(0)
     return replay_generator(**{"width": 4, "blocks": 2, **options})
 
@@ -76,6 +78,16 @@ def test_what_it_returns_is_a_picture() -> None:
     assert y.shape == (1, 3, 13, 18)
     assert y.min() == 0
     assert y.max() == 1
+
+
+def test_as_published_it_sees_neither_colour_nor_contrast_of_a_picture() -> None:
+    x, shift = noise(1, 3, 16, 16), torch.tensor([0.1, 0.3, 0.5])[:, None, None]
+    published, residual = tiny(), tiny(residual=True)
+    with torch.no_grad():
+        next(published.parameters()).mul_(100)  # far above what keeps the normalisation from dividing by zero
+        residual.load_state_dict(published.state_dict())
+        torch.testing.assert_close(published(0.5 * x + shift), published(x), rtol=0, atol=1e-3)
+        torch.testing.assert_close(residual(x), published(x) - 0.5 + x)
 
 
 def test_one_pixel_can_be_learnt_from() -> None:

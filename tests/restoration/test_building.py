@@ -19,7 +19,7 @@ from unblemish.grouping.trained_oracle import TrainedOracle
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import save_weights
 from unblemish.pictures.reading import read
-from unblemish.restoration import building, group_training
+from unblemish.restoration import building, examiner_building, group_training
 from unblemish.restoration.building import Descriptor, Listener, build, descriptor_from, descriptor_of
 from unblemish.restoration.building_recipe import Plan, base_recipe, start_from, write_default
 from unblemish.restoration.bundle import Bundle
@@ -136,7 +136,7 @@ def test_an_interrupted_build_repeats_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out, runs = tmp_path / "my.bundle", tmp_path / "runs"
-    carry_out, calibrate = building.carry_out, building.calibrate
+    carry_out, calibrate = building.carry_out, examiner_building.calibrate
 
     def apart(matrix: SimilarityMatrix, oracle: TrainedOracle, *arguments) -> Partition:
         oracle.scores([("jpeg",), ("gaussian_noise",)])
@@ -159,18 +159,18 @@ def test_an_interrupted_build_repeats_nothing(
         raise UserError("another one")
 
     trainings.clear()
-    monkeypatch.setattr(building, "calibrate", fails)
+    monkeypatch.setattr(examiner_building, "calibrate", fails)
     with pytest.raises(UserError, match="another one"):
         build(plan, descriptor, out, runs)
     assert trainings == [("gaussian_noise",)]
     assert not out.exists()
 
-    monkeypatch.setattr(building, "calibrate", calibrate)
+    monkeypatch.setattr(examiner_building, "calibrate", calibrate)
     said: list[str] = []
     trainings.clear()
     assert [group.name for group in build(plan, descriptor, out, runs).groups] == list(NAMES)
     first = out.read_bytes()
-    monkeypatch.setattr(building, "calibrate", fails)
+    monkeypatch.setattr(examiner_building, "calibrate", fails)
     build(plan, descriptor, out, runs, listened(said))
     assert trainings == []
     assert out.read_bytes() == first

@@ -103,8 +103,8 @@ def test_weights_of_another_architecture(tmp_path, convolutions):
         (lambda content: content["networks"][0].update(file="../outside.safetensors"), "networks.0.file"),
         (lambda content: content.update(default="fog"), "default network 'fog' is none of mix, other"),
         (lambda content: content["networks"].append(content["networks"][0]), "two networks have one name"),
-        (lambda content: content.update(format=1), "bundle format 1 and this program reads 2: fetch or build"),
-        (lambda content: content.update(format=3), "bundle format 3 and this program reads 2: install a newer"),
+        (lambda content: content.update(format=1), "bundle format 1 and this program reads 2 and 3: fetch or build"),
+        (lambda content: content.update(format=4), "bundle format 4 and this program reads 2 and 3: install a newer"),
         (lambda content: content.update(format="2"), "states no bundle format"),
         (lambda content: content.pop("format"), "states no bundle format"),
         (lambda content: content["networks"][0].update(recipe=""), "networks.0.recipe"),
@@ -115,6 +115,7 @@ def test_weights_of_another_architecture(tmp_path, convolutions):
         (lambda content: content["groups"].extend([blurred(), blurred(name="b")]), "two groups treat one degradation"),
         (lambda content: content["groups"].extend([blurred(), blurred()]), "two groups have one name: blur"),
         (lambda content: content["groups"].append(blurred(network="mix")), "'mix' does not treat all of the group"),
+        (lambda content: content.update(generators=content["networks"]), "generators need bundle format 3, not 2"),
         (lambda content: content["networks"][0].pop("licence"), "networks.0.licence: Field required"),
     ],
 )
@@ -236,3 +237,97 @@ def test_what_is_no_safetensors_is_said(bundle):
     broken = bundle.update([(card(), b"pickled things")])
     with pytest.raises(BundleError, match="is no safetensors file"):
         broken.network()
+
+
+@pytest.fixture
+def replaying(bundle, convolutions):
+    """The bundle with a generator for haze."""
+    weights = {key: value * 5 for key, value in convolutions(fold=2).state_dict().items()}
+    return bundle.update(generators=[(card("haze", treats=("haze",)), weights)])
+
+
+def stated(bundle):
+    return json.loads((bundle.path / "bundle.json").read_text())
+
+
+def test_generators_are_parts(replaying, bundle, convolutions):
+    assert set(replaying.manifest.parts) == {"network mix", "network other", "generator haze"}
+    assert replaying.names == ("mix", "other")
+    (entry,) = replaying.manifest.generators
+    assert (entry.treats, entry.file.startswith("generator-haze-")) == (("haze",), True)
+    network = replaying.generator("haze")
+    assert not network.training
+    expected = convolutions(fold=2).state_dict()["body.1.bias"] * 5
+    torch.testing.assert_close(network.state_dict()["body.1.bias"], expected, rtol=0, atol=0)
+    assert replaying.total_bytes == sum(path.stat().st_size for path in replaying.path.iterdir())
+    with pytest.raises(BundleError, match="no generator 'rain': choose haze"):
+        replaying.generator("rain")
+    with pytest.raises(BundleError, match="no generator 'rain': it has none, give a bundle with generators"):
+        bundle.generator("rain")
+
+
+def test_a_bundle_is_written_with_generators(tmp_path, convolutions):
+    weights = convolutions(fold=2).state_dict()
+    more = {key: value + 1 for key, value in weights.items()}
+    written = Bundle.write(tmp_path / "new", [(card(), weights)], generators=[(card("haze"), more), (card(), more)])
+    assert [entry.name for entry in written.manifest.generators] == ["haze", "mix"]
+    assert len(written.manifest.files) == 2
+    torch.testing.assert_close(written.generator("mix").state_dict()["body.1.bias"], more["body.1.bias"])
+    with pytest.raises(BundleError, match="two generators have one name: haze"):
+        Bundle.write(tmp_path / "other", [(card(), weights)], generators=[(card("haze"), more)] * 2)
+
+
+def test_only_bundles_with_generators_are_of_the_newer_format(bundle, replaying):
+    assert list(stated(replaying)) == ["format", "default", "networks", "groups", "examination", "generators"]
+    assert stated(replaying)["format"] == 3
+    plain = Bundle.write(replaying.path, [(entry, replaying.blob(entry)) for entry in replaying.manifest.networks])
+    assert list(stated(plain)) == ["format", "default", "networks", "groups", "examination"]
+    assert stated(plain)["format"] == 2
+    assert plain.manifest == bundle.manifest
+    assert {path.name for path in plain.path.iterdir()} == {"bundle.json", *bundle.manifest.files}
+    edit(plain, lambda content: content.update(format=3))
+    assert Bundle.load(plain.path).manifest.generators == ()
+
+
+def test_an_update_keeps_replaces_and_adds_generators(replaying, convolutions):
+    before = contents(replaying.path)
+    (haze,) = replaying.manifest.generators
+    weights = {key: value * 7 for key, value in convolutions(fold=2).state_dict().items()}
+    assert replaying.update([(card("third"), weights)]).manifest.generators == (haze,)
+    both = replaying.update(generators=[(card("rain"), weights)])
+    assert [entry.name for entry in both.manifest.generators] == ["haze", "rain"]
+    assert contents(both.path)[haze.file] == before[haze.file]
+    changed = both.update(generators=[(card("haze"), weights)])
+    assert [entry.name for entry in changed.manifest.generators] == ["haze", "rain"]
+    assert haze.file not in contents(changed.path)
+    torch.testing.assert_close(changed.generator("haze").state_dict()["body.1.bias"], weights["body.1.bias"])
+
+
+def test_networks_of_equal_weights_share_a_file(tmp_path, convolutions):
+    weights = convolutions(fold=2).state_dict()
+    tasks = [(card(name, tile_margin=margin), weights) for name, margin in (("base", 1), ("grown", 2))]
+    bundle = Bundle.write(tmp_path / "bundle", tasks)
+    assert bundle.entry("base").file == bundle.entry("grown").file
+    assert [bundle.entry(name).tile_margin for name in ("base", "grown")] == [1, 2]
+    assert len(contents(bundle.path)) == 2
+    assert bundle.total_bytes == sum(path.stat().st_size for path in bundle.path.iterdir())
+    for name in bundle.names:
+        torch.testing.assert_close(bundle.network(name).state_dict()["body.1.bias"], weights["body.1.bias"])
+
+
+def test_an_update_leaves_a_shared_file_to_the_others(tmp_path, convolutions):
+    weights = convolutions(fold=2).state_dict()
+    bundle = Bundle.write(tmp_path / "bundle", [(card("base"), weights)])
+    bundle = bundle.update([(card("grown"), weights)])
+    shared = bundle.entry("base").file
+    entry = bundle.entry("grown")
+    assert entry.file == shared
+    bundle = bundle.update([(entry.model_copy(update={"scores": {"psnr": 30.0}}), bundle.blob(entry))])
+    assert {path.name for path in bundle.path.iterdir()} == {"bundle.json", shared}
+    other = {key: value + 1 for key, value in weights.items()}
+    bundle = bundle.update([(card("base"), other)])
+    assert bundle.entry("grown").file == shared
+    assert len(contents(bundle.path)) == 3
+    torch.testing.assert_close(bundle.network("grown").state_dict()["body.1.bias"], weights["body.1.bias"])
+    bundle = bundle.update([(card("grown"), other)])
+    assert {path.name for path in bundle.path.iterdir()} == {"bundle.json", bundle.entry("base").file}

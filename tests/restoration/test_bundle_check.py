@@ -113,3 +113,25 @@ def test_knowledge_of_other_groups(bundle: Bundle) -> None:
 def test_scores_and_their_protocol_must_be_stated(bundle: Bundle) -> None:
     assert "states no scores" in problems(bundle.update([network(scores={})]))["network mix"]
     assert "not how they are computed" in problems(bundle.update([network(protocol="")]))["network mix"]
+
+
+def test_generators_are_checked(bundle: Bundle) -> None:
+    replaying = bundle.update(generators=[network("replay", "replay_generator")])
+    assert [report.part for report in replaying.verify()][-1] == "generator replay"
+    assert problems(replaying) == {}
+    path = replaying.path / replaying.manifest.generators[0].file
+    path.write_bytes(path.read_bytes() + b" ")
+    assert "differs from its checksum" in problems(replaying)["generator replay"]
+    wrong = bundle.update(generators=[network("replay", "replay_generator", weights="srresnet")])
+    assert "does not fit ReplayGenerator" in problems(wrong)["generator replay"]
+
+
+def test_all_parts_of_a_shared_file_are_reported(bundle: Bundle) -> None:
+    entry = bundle.entry("mix")
+    grown = bundle.update([(entry.model_copy(update={"name": "grown"}), bundle.blob(entry))])
+    reports = {report.part: report for report in grown.verify()}
+    assert reports["network mix"].file == reports["network grown"].file
+    assert problems(grown) == {}
+    path = grown.path / entry.file
+    path.write_bytes(path.read_bytes() + b" ")
+    assert {*problems(grown)} == {"network mix", "network grown"}

@@ -50,6 +50,20 @@ def test_a_packed_bundle_is_the_bundle(bundle: Bundle, tmp_path: Path) -> None:
     assert set(zipfile.ZipFile(packed.path).namelist()) == names
 
 
+def test_a_shared_file_is_packed_once_and_generators_with_it(bundle: Bundle, tmp_path: Path) -> None:
+    one = bundle.entry("one")
+    generator = one.model_copy(update={"name": "replay"})
+    grown = bundle.update([(one.model_copy(update={"name": "three"}), bundle.blob(one))])
+    grown = grown.update(generators=[(generator, {"weight": torch.ones(3)})])
+    packed = grown.pack(tmp_path / "my.bundle")
+    assert packed.manifest == grown.manifest
+    assert packed.entry("three").file == packed.entry("one").file
+    assert sorted(zipfile.ZipFile(packed.path).namelist()) == sorted(path.name for path in grown.path.iterdir())
+    assert packed.blob(packed.manifest.generators[0]) == grown.blob(grown.manifest.generators[0])
+    assert packed.total_bytes == grown.total_bytes
+    torch.testing.assert_close(dict(packed.network("three").state_dict()), dict(bundle.network("one").state_dict()))
+
+
 def test_packing_is_the_same_each_time(bundle: Bundle, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     bundle.pack(one)

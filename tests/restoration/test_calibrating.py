@@ -9,8 +9,10 @@ import torch
 from unblemish.examination import classifier, observations
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.examiner import Examiner
+from unblemish.examination.knowledge import Knowledge
 from unblemish.networks.srresnet import srresnet_x4_compact
 from unblemish.pictures.picture import Picture
+from unblemish.pictures.reading import read
 from unblemish.pictures.writing import write
 from unblemish.restoration import calibrating, gains
 from unblemish.restoration.calibrating import calibrate
@@ -87,3 +89,53 @@ def test_too_few_photographs(photographs, descriptor, identity, tmp_path) -> Non
 def test_the_descriptor_must_be_one(photographs, identity, tmp_path) -> None:
     with pytest.raises(ExaminationError, match="a Identity cannot describe damage: give an srresnet_x4 network"):
         calibrate(identity(), GROUPS, {name: identity() for name in GROUPS}, photographs, tmp_path / "kept")
+
+
+def faded(photographs: list[Path], folder: Path) -> dict[Path, Path]:
+    """Partners with half the contrast."""
+    folder.mkdir()
+    for path in photographs:
+        write(Picture(read(path).pixels // 2 + 64, "png"), folder / path.name)
+    return {path: folder / path.name for path in photographs}
+
+
+@pytest.mark.parametrize("paired", [10, 7])
+def test_damage_is_learnt_from_pairs(photographs, descriptor, identity, tmp_path, paired: int) -> None:
+    """Also where not every photograph has a partner."""
+    groups = {**GROUPS, "faded": ("fading",)}
+    knowledge = calibrate(
+        descriptor,
+        groups,
+        {name: identity() for name in groups},
+        photographs,
+        tmp_path / "kept",
+        given={"fading": faded(photographs[:paired], tmp_path / "faded")},
+    )
+    assert knowledge.settings.kinds == ("clean", "gaussian_noise", "salt_and_pepper", "fading", "darkness")
+    assert "fading" in knowledge.settings.margin
+    again = Knowledge.from_parts(knowledge.tensors(), knowledge.settings.model_dump(mode="json"))
+    found = Examiner(describer(descriptor, "cpu"), again).examine_tensor(torch.rand(3, 64, 64))
+    assert {*found.degradations} == {"gaussian_noise", "salt_and_pepper", "fading"}
+
+
+def test_pairs_that_teach_nothing(photographs, descriptor, identity, tmp_path) -> None:
+    partners = faded(photographs[5:], tmp_path / "faded")
+
+    def run(kind: str, pictures: int) -> None:
+        groups = {**GROUPS, "faded": ("fading",)}
+        networks = {name: identity() for name in groups}
+        kept = tmp_path / "kept"
+        given = {kind: partners}
+        calibrate(descriptor, groups, networks, photographs, kept, pictures_for_gains=pictures, given=given)
+
+    with pytest.raises(ExaminationError, match="pairs are given of haze, which is of no group"):
+        run("haze", 10)
+    with pytest.raises(
+        ExaminationError, match=r"none of the 5 photographs that are treated has .*'fading': .*0\.png has"
+    ):
+        run("fading", 5)
+    assert not (tmp_path / "kept").exists()
+    for path in partners.values():
+        path.write_text("no picture")
+    with pytest.raises(ExaminationError, match="none of the 5 photographs that are treated has a damaged partner"):
+        run("fading", 10)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from unblemish.examination.observations import Observation
 from unblemish.examination.specimens import specimens
 from unblemish.networks.base import Network
 from unblemish.pictures.picture import Picture
+from unblemish.pictures.reading import read
 from unblemish.pictures.writing import write
 from unblemish.restoration import gains as module
 from unblemish.restoration.gains import measure_gains
@@ -125,3 +127,52 @@ def test_nothing_is_treated_twice(photographs, tmp_path, monkeypatch) -> None:
     other.weight.data += 0.01
     with pytest.raises(AssertionError, match="treated again"):
         measured(other)
+
+
+def test_gains_on_given_damage(photographs, tmp_path, monkeypatch) -> None:
+    pixels = read(photographs[0]).pixels
+    noise = np.random.default_rng(0).normal(0, 25, pixels.shape)
+    damaged = tmp_path / "damaged.png"
+    write(Picture(np.rint(np.clip(pixels + noise, 0, 255)).astype(np.uint8), "png"), damaged)
+    given = {"grit": {photographs[0]: damaged}}
+    seen = [
+        one
+        for one in observations(photographs[:2], ("clean", "grit", "gaussian_noise"))
+        if one.kind != "grit" or one.path == photographs[0]
+    ]
+
+    def measured(pictures: int = 2) -> list[float | None]:
+        treatments = {"any": treatment(Smooth())}
+        return measure_gains(seen, ["any"] * 5, treatments, tmp_path / "kept", pictures=pictures, given=given)
+
+    found = measured()
+    assert [gain is None for gain in found] == [one.kind == "clean" for one in seen]
+    (specimen,) = specimens(photographs[0], ("grit",), 0, given)
+    treated = Smooth()(specimen.damaged[None]).detach().clamp(0, 1).mul(255).round() / 255
+    expected = psnr(treated, specimen.clean[None]) - psnr(specimen.damaged[None], specimen.clean[None])
+    assert found[1] == pytest.approx(float(expected), abs=0.05)
+
+    def refuse(*_):
+        raise AssertionError("treated again")
+
+    monkeypatch.setattr(module, "specimens", refuse)
+    assert measured() == found
+    write(Picture(pixels // 2, "png"), damaged, overwrite=True)
+    with pytest.raises(AssertionError, match="treated again"):
+        measured()
+
+
+def test_the_names_of_stored_gains_stay(tmp_path) -> None:
+    """What earlier versions stored is found again: this name is one that the first of them gave."""
+
+    class Known:
+        fingerprint = "network"
+
+    pixels = bytes(number % 251 for number in range(8 * 8 * 3))
+    header = struct.pack("<IHHIIiiHHIIiiII", 54 + len(pixels), 0, 0, 54, 40, 8, 8, 1, 24, 0, len(pixels), 0, 0, 0, 0)
+    photograph, folder = tmp_path / "photograph.bmp", tmp_path / "kept"
+    photograph.write_bytes(b"BM" + header + pixels)
+    folder.mkdir()
+    (folder / "5964ce3c40e0acd33b1961f1.json").write_text("[null, 1.25]")
+    seen = observations([photograph], ("clean", "jpeg"))
+    assert measure_gains(seen, ["any"] * 2, {"any": Known()}, folder, pictures=1, seed=3) == [None, 1.25]

@@ -19,6 +19,7 @@ from unblemish.commands import (
     examine,
     export,
     group,
+    grow,
     restore,
     search,
     train,
@@ -39,6 +40,7 @@ app.command("deconvolve")(deconvolve.deconvolve)
 app.command("degrade")(degrade.degrade)
 app.command("train")(train.train)
 app.command("search")(search.search)
+app.command("grow")(grow.grow)
 app.command("compare")(compare.compare)
 app.command("check-data")(check_data.check_data)
 app.command("evaluate")(evaluate.evaluate)

@@ -46,7 +46,8 @@ def show(
         typer.echo("\n" + "\n".join(map(_group, manifest.groups)))
     for part, entry in manifest.parts.items():
         title = f"{part} (default)" if part == f"network {manifest.default}" else part
-        typer.echo(f"\n{_card(title, entry, bundle.size(entry))}")
+        verb = "makes" if entry in manifest.generators else "treats"
+        typer.echo(f"\n{_card(title, entry, bundle.size(entry), verb)}")
 
 
 @app.command("verify")
@@ -82,6 +83,8 @@ def pack(
 def _count(bundle: Bundle) -> str:
     """How many parts there are, in words."""
     counts = {"network": len(bundle.names), "group": len(bundle.groups)}
+    if bundle.manifest.generators:
+        counts["generator"] = len(bundle.manifest.generators)
     return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
 
 
@@ -93,8 +96,8 @@ def _group(group: Group) -> str:
     return f"group {group.name}: {', '.join(group.degradations)}\n  network: {group.network}"
 
 
-def _card(title: str, entry: NetworkEntry | KnowledgeEntry, size: int) -> str:
-    """A part for people to read; what is not stated is left out."""
+def _card(title: str, entry: NetworkEntry | KnowledgeEntry, size: int, verb: str) -> str:
+    """A part for people to read; what is not stated is left out. `verb` says what a network does with damage."""
     from unblemish.restoration.bundle_parts import NetworkEntry
 
     facts: dict[str, str] = {}
@@ -102,7 +105,7 @@ def _card(title: str, entry: NetworkEntry | KnowledgeEntry, size: int) -> str:
     if isinstance(entry, NetworkEntry):
         options = ", ".join(f"{key}={value}" for key, value in entry.options.items())
         facts["architecture"] = f"{entry.architecture} ({options})" if options else entry.architecture
-        facts["treats"] = ", ".join(entry.treats)
+        facts[verb] = ", ".join(entry.treats)
         title, training = f"{title}: {entry.purpose}", f"{training}, {entry.steps} steps"
     else:
         facts["settings"] = ", ".join(entry.settings)

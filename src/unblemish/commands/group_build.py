@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unblemish.commands import options
+from unblemish.commands.built_bundle import closing_lines, group_lines, listener, size_line
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
-    from unblemish.restoration.building import Descriptor, Listener
-    from unblemish.restoration.building_recipe import Plan
+    from unblemish.restoration.building import Descriptor
     from unblemish.restoration.bundle import Bundle
 
 Overrides = Annotated[
@@ -78,11 +77,11 @@ def build(
         trained, origin = start_from(trained, given, folder / "start.safetensors")
     plan = Plan(trained, budget, threshold, patches, reduction, licence or LICENCE, origin, accelerator)
     try:
-        built = carry_out(plan, describing, out, folder, _listener())
+        built = carry_out(plan, describing, out, folder, listener())
     except (SearchStoppedError, BuildStoppedError) as stop:
         typer.echo(str(stop), err=True)
         raise typer.Exit(130) from None
-    typer.echo(_report(built, plan))
+    typer.echo(_report(built))
 
 
 def _descriptor(bundle: Bundle, weights: Path | None) -> Descriptor:
@@ -91,38 +90,8 @@ def _descriptor(bundle: Bundle, weights: Path | None) -> Descriptor:
     return descriptor_of(bundle) if weights is None else descriptor_from(weights)
 
 
-def _listener() -> Listener:
-    from unblemish.commands.console import TrainingProgress
-    from unblemish.restoration.building import Listener
-
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
-
-    def progress(what: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            typer.echo(f"\r{what}: {done} of {total} ", err=True, nl=done == total)
-
-    return Listener(say, progress, lambda: [TrainingProgress()])
-
-
-def _report(bundle: Bundle, plan: Plan) -> str:
+def _report(bundle: Bundle) -> str:
     """Groups with the scores of their networks, scores of the examiner, and what to do next."""
-    from unblemish.examination.knowledge import Settings
-
-    width = max(map(len, plan.recipe.degradations.names))
-    lines = [f"{bundle.path}: {bundle.total_bytes / 1e6:.1f} MB"]
-    for group in bundle.groups:
-        scores = bundle.entry(group.network).scores
-        gain = scores["psnr_gain/validation"]
-        lines += ["", f"group {group.name}: mean gain {gain:+.2f} dB"]
-        lines += [f"  {name:{width}}  {scores[f'psnr/{name}']:6.2f} dB" for name in group.degradations]
-        if gain <= 0:
-            lines.append("  This network makes pictures worse: train it longer (--steps) or on more photographs.")
-    lines += ["", f"PSNR: {bundle.entry().protocol}.", "", "Examiner, on specimens that it had not seen:"]
-    settings = Settings.model_validate(bundle.knowledge()[1])
-    lines += [
-        f"  {name.removeprefix('held_out/').replace('_', ' '):24} {share:.1%}"
-        for name, share in settings.scores.items()
-    ]
-    use = [f"  unblemish {verb} photo.jpg --bundle {bundle.path}" for verb in ("examine", "restore")]
-    return "\n".join([*lines, "", "Use it:", *use])
+    protocol = f"PSNR: {bundle.entry().protocol}."
+    lines = [size_line(bundle), *group_lines(bundle, bundle.groups), "", protocol, *closing_lines(bundle)]
+    return "\n".join(lines)

@@ -14,10 +14,10 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from unblemish.examination.classifier import MEMBERS
-from unblemish.examination.errors import ExaminationError
+from unblemish.examination.errors import ExaminationError, PairSizeError
 from unblemish.examination.features import DeepRepresentation
 from unblemish.examination.patches import SIDE, PatchGrid
-from unblemish.examination.specimens import Specimen, specimens
+from unblemish.examination.specimens import NOTHING_GIVEN, Given, Specimen, shown, specimens
 from unblemish.examination.statistics import measure
 from unblemish.files import write_atomically
 from unblemish.pictures.errors import PictureError
@@ -64,45 +64,68 @@ def observe(
     folder: Path,
     *,
     seed: int = 0,
+    given: Given = NOTHING_GIVEN,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Observation]:
-    """Measures one specimen of each kind from each photograph, or reads what was measured before.
+    """Measures one specimen of each kind that each photograph shows, or reads what was measured before.
 
     Args:
         features: The descriptor, with tap "trunk".
-        paths: Clean photographs; unreadable ones are left out, repeated ones count once.
-        kinds: `CLEAN` and degradations of the catalogue.
+        paths: Clean photographs; those are left out that cannot be read, or whose damaged partners cannot. Repeated
+            ones count once.
+        kinds: `CLEAN`, degradations of the catalogue, and given ones.
         folder: Where measurements are kept; made if missing.
         seed: Of the specimens.
+        given: Damaged partners of photographs; see `specimens`.
         on_progress: Told how many of how many photographs are done.
 
     Raises:
         ExaminationError: No photograph can be read.
+        PairSizeError: A photograph and a partner differ in size.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = list(dict.fromkeys(paths))
     found: list[Observation] = []
     for number, path in enumerate(paths, 1):
         try:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            key = json.dumps([VERSION, features.fingerprint, path.name, content, list(kinds), seed])
+            seen = shown(path, kinds, given)
+            content, *partners = digests(path, seen, given)
+            key = json.dumps([VERSION, features.fingerprint, path.name, content, seen, seed, *partners])
             stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
             tensors = _kept(stored)
             if tensors is None:
-                tensors = _measured(features, path, kinds, seed)
+                tensors = _measured(features, path, seen, seed, given)
                 write_atomically(stored, save(tensors))
+        except PairSizeError:
+            raise
         except (PictureError, FileNotFoundError):
             continue
         found += [
             Observation(
                 path, kind, *(tensors[f"{kind}.{part}"] for part in ("moments", "tones", "signature", "errors"))
             )
-            for kind in kinds
+            for kind in seen
         ]
         on_progress(number, len(paths))
     if not found:
         raise ExaminationError(f"none of {len(paths)} photographs can be read; give a folder of clean pictures")
     return found
+
+
+def digests(path: Path, kinds: Sequence[str], given: Given) -> list[str | dict[str, str]]:
+    """What tells a photograph's specimens from those of other files: its digest, and by kind those of its partners.
+
+    The latter is left out where there are none, so that what was stored before there could be any is still found.
+
+    Raises:
+        FileNotFoundError: One of the files is missing.
+    """
+    partners = {kind: _digest(given[kind][path]) for kind in kinds if path in given.get(kind, {})}
+    return [_digest(path), *([partners] if partners else [])]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _kept(stored: Path) -> dict[str, Tensor] | None:
@@ -113,9 +136,11 @@ def _kept(stored: Path) -> dict[str, Tensor] | None:
         return None
 
 
-def _measured(features: DeepRepresentation, path: Path, kinds: Sequence[str], seed: int) -> dict[str, Tensor]:
+def _measured(
+    features: DeepRepresentation, path: Path, kinds: Sequence[str], seed: int, given: Given
+) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for specimen in specimens(path, kinds, seed):
+    for specimen in specimens(path, kinds, seed, given):
         measured = measure(features, specimen.damaged)
         signature = torch.tensor([measured.signature.alpha, measured.signature.sigma])
         tensors |= {

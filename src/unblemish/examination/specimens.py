@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from unblemish.degradations.catalogue import create
 from unblemish.degradations.quantisation import quantise_8bit
 from unblemish.degradations.seeding import picture_generator
 from unblemish.examination.drawings import captioned, drawing
+from unblemish.examination.errors import PairSizeError
 from unblemish.pictures.picture import to_float
 from unblemish.pictures.reading import read
 
@@ -50,6 +52,13 @@ GRAIN = (0.25, (0.5, 3.0))
 """Share of clean specimens with grain, and its standard deviation in 8-bit levels; below that, none can see it."""
 
 
+Given: TypeAlias = Mapping[str, Mapping[Path, Path]]
+"""Kinds whose damage is not made but shown: for each, the damaged partners of clean photographs, by the photographs'
+paths as they are given elsewhere. A kind of the catalogue that is given is not made either."""
+
+NOTHING_GIVEN: Given = MappingProxyType({})
+
+
 class Specimen(NamedTuple):
     """A clean view and its damaged copy, `(3, H, W)` float32 in [0, 1], with the kind of the damage."""
 
@@ -58,19 +67,29 @@ class Specimen(NamedTuple):
     damaged: Tensor
 
 
-def specimens(path: Path, kinds: Sequence[str], seed: int) -> Iterator[Specimen]:
-    """One specimen of each kind from one photograph; equal arguments give equal specimens.
+def specimens(path: Path, kinds: Sequence[str], seed: int, given: Given = NOTHING_GIVEN) -> Iterator[Specimen]:
+    """One specimen of each kind that the photograph `shows`; equal arguments give equal specimens.
+
+    Specimens of given kinds are the same part of the two files, shrunk alike. They are never drawings, captioned, gray,
+    or of another tone or sharpness: views become so before they are damaged, and it cannot be done to a damaged
+    picture without changing its damage.
 
     Args:
         path: A clean photograph.
-        kinds: `CLEAN` and degradations of the catalogue; parameters are drawn from the published ranges.
+        kinds: `CLEAN`, degradations of the catalogue, whose parameters are drawn from the published ranges, and given
+            ones.
         seed: Of the view and the damage.
+        given: Damaged partners of clean photographs.
 
     Raises:
-        PictureError: The file cannot be read.
+        PictureError: A file cannot be read.
+        PairSizeError: The photograph and a partner differ in size.
     """
     clean = _view(path, seed)
-    for kind in kinds:
+    for kind in shown(path, kinds, given):
+        if kind in given and kind != CLEAN:
+            yield Specimen(kind, *_pair(path, given[kind][path], seed))
+            continue
         # The picture's name stands first: specimens are to differ from what `evaluate` makes of the same pictures.
         generator = picture_generator(seed, path.name, kind)
         if kind == CLEAN:
@@ -81,20 +100,15 @@ def specimens(path: Path, kinds: Sequence[str], seed: int) -> Iterator[Specimen]
         yield Specimen(kind, clean, quantise_8bit(degradation.apply(clean[None], parameters, generator))[0])
 
 
+def shown(path: Path, kinds: Sequence[str], given: Given) -> list[str]:
+    """Those of `kinds` of which a photograph has a specimen: all but given ones without a partner of it."""
+    return [kind for kind in kinds if kind == CLEAN or kind not in given or path in given[kind]]
+
+
 def _view(path: Path, seed: int) -> Tensor:
     """`(3, H, W)`: a part of the photograph, or a drawing in its place, as various as pictures without damage are."""
-    pixels = to_float(read(path).pixels)  # (H, W, 1 or 3)
-    x = torch.from_numpy(pixels).permute(2, 0, 1).expand(3, -1, -1)[None]  # (1, 3, H, W)
-    draw = np.random.default_rng([seed, *path.name.encode()])
-    shorter = min(x.shape[-2:])
-    factor = _sometimes(SHRUNK, draw)
-    if factor is not None and shorter > LEAST:
-        x = F.interpolate(x, scale_factor=max(factor, LEAST / shorter), mode="bicubic", antialias=True)
-    height, width = x.shape[-2:]
-    sides = LARGEST if height <= width else LARGEST[::-1]
-    kept = [min(side, most) for side, most in zip((height, width), sides, strict=True)]
-    top, left = (int(draw.integers(side - part + 1)) for side, part in zip((height, width), kept, strict=True))
-    view = _retouched(x[0, :, top : top + kept[0], left : left + kept[1]].clamp(0.0, 1.0), draw)
+    draw = _draw(path, seed)
+    view = _retouched(_part(_colours(path), draw), draw)
     if draw.random() < GRAY:
         view = view.mean(0, keepdim=True).expand(3, -1, -1)
     subject = draw.random()
@@ -103,6 +117,43 @@ def _view(path: Path, seed: int) -> Tensor:
     elif subject < DRAWN + CAPTIONED:
         view = captioned(view, draw)
     return quantise_8bit(view.contiguous())
+
+
+def _pair(path: Path, partner: Path, seed: int) -> tuple[Tensor, Tensor]:
+    """`(3, H, W)` each: the same part of a photograph and of its damaged partner."""
+    clean, damaged = _colours(path), _colours(partner)
+    if clean.shape != damaged.shape:
+        sizes = [f"{x.shape[-1]} x {x.shape[-2]}" for x in (damaged, clean)]
+        raise PairSizeError(
+            f"{partner}: a pair must have one size, and it has {sizes[0]} but {path} has {sizes[1]}; crop one of them"
+        )
+    # As one picture of six channels, so that both are shrunk and cut alike.
+    views = quantise_8bit(_part(torch.cat((clean, damaged)), _draw(path, seed)).contiguous())  # (6, H, W)
+    return views[:3], views[3:]
+
+
+def _draw(path: Path, seed: int) -> np.random.Generator:
+    """What decides how a photograph is looked at."""
+    return np.random.default_rng([seed, *path.name.encode()])
+
+
+def _colours(path: Path) -> Tensor:
+    """`(3, H, W)`: a whole picture."""
+    pixels = to_float(read(path).pixels)  # (H, W, 1 or 3)
+    return torch.from_numpy(pixels).permute(2, 0, 1).expand(3, -1, -1)  # (3, H, W)
+
+
+def _part(x: Tensor, draw: np.random.Generator) -> Tensor:
+    """`(C, H, W)`, sometimes shrunk, to at most `LARGEST` of it."""
+    shorter = min(x.shape[-2:])
+    factor = _sometimes(SHRUNK, draw)
+    if factor is not None and shorter > LEAST:
+        x = F.interpolate(x[None], scale_factor=max(factor, LEAST / shorter), mode="bicubic", antialias=True)[0]
+    height, width = x.shape[-2:]
+    sides = LARGEST if height <= width else LARGEST[::-1]
+    kept = [min(side, most) for side, most in zip((height, width), sides, strict=True)]
+    top, left = (int(draw.integers(side - part + 1)) for side, part in zip((height, width), kept, strict=True))
+    return x[:, top : top + kept[0], left : left + kept[1]].clamp(0.0, 1.0)
 
 
 def _retouched(view: Tensor, draw: np.random.Generator) -> Tensor:

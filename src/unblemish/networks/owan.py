@@ -37,6 +37,19 @@ BLOCKS: Final = 4
 """Residual blocks of the stem, as published."""
 
 
+class WideConvolution(nn.Conv2d):
+    """A depthwise convolution that CPUs compute in the dtype of its weights, under autocast as well.
+
+    In bfloat16 and channels_last memory, oneDNN 3.12 takes longer for the gradients of large kernels, and for dilated
+    ones those of the weights are wrong: they hold whatever their memory held before.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """`(B, width, H, W)` to the same."""
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.to(self.weight.dtype) if x.device.type == "cpu" else x)
+
+
 class ResidualBlock(nn.Module):
     """Two depthwise 3x3 convolutions around an identity; the last activation follows the sum."""
 
@@ -166,8 +179,8 @@ class OperationAttentionNetwork(Network):
 
 
 def _depthwise(width: int, side: int, dilation: int = 1) -> nn.Conv2d:
-    padding = dilation * (side // 2)
-    return nn.Conv2d(width, width, side, padding=padding, dilation=dilation, groups=width, bias=False)
+    kind = WideConvolution if side > 3 or dilation > 1 else nn.Conv2d
+    return kind(width, width, side, padding=dilation * (side // 2), dilation=dilation, groups=width, bias=False)
 
 
 def _pointwise(inputs: int, outputs: int) -> nn.Conv2d:

@@ -6,6 +6,9 @@ al., ECCV 2020, Sec. 4.2).
 
 Deviations: none in the layers, but that a picture too small to reflect at its edges is replicated there. Inside, values
 lie in [-1, 1] as published; the mapping from and to [0, 1] is part of the network.
+The first normalisation takes mean colour and contrast from every picture, and no layer brings them back: two pictures
+that differ in nothing else become the same one. The option `residual`, which is not the paper's, adds what the last
+layer says to the picture instead.
 Weights trained by this project carry their own licence note in their bundle.
 """
 
@@ -58,7 +61,7 @@ class ReplayBlock(nn.Module):
 
 
 class ReplayGenerator(Network):
-    """Maps clean pictures to damaged ones: G of LIRA's Eq. 15 and 16. What it returns lies in [0, 1].
+    """Maps clean pictures to damaged ones: G of LIRA's Eq. 15 and 16. What it returns lies in [0, 1], as published.
 
     The contract is that of any `Network`, but for the direction: trained, it makes pictures worse, as the degradations
     do whose pictures its discriminator saw. Biases before a normalisation have no effect; they are there as published.
@@ -66,13 +69,15 @@ class ReplayGenerator(Network):
     Args:
         width: Channels of the first layer; twice and four times as many after the first and the second halving.
         blocks: Residual blocks at a quarter of the resolution.
+        residual: Add to the picture, at most 1/2 to a value; what is returned may then leave [0, 1] by as much.
     """
 
-    def __init__(self, *, width: int, blocks: int) -> None:
+    def __init__(self, *, width: int, blocks: int, residual: bool = False) -> None:
         super().__init__()
         if width < 1 or blocks < 0:
             raise ValueError(f"give width from 1 and blocks from 0, not {width} and {blocks}")
         self.size_multiple = 4
+        self.residual = residual
         self.enter = nn.Sequential(ReflectedConv(self.channels, width, 7), PlainInstanceNorm(), nn.ReLU())
         self.down = nn.Sequential(
             nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), PlainInstanceNorm(), nn.ReLU(),
@@ -89,11 +94,11 @@ class ReplayGenerator(Network):
         start_small(self)
 
     def transform(self, x: Tensor) -> Tensor:
-        """Damages `(B, 3, H, W)` in [0, 1], H and W multiples of 4; returns the same shape and dtype, in [0, 1]."""
+        """Damages `(B, 3, H, W)` in [0, 1], H and W multiples of 4; returns the same shape and dtype."""
         y = self.enter((2 * x - 1).to(self.ending.weight.dtype))  # (B, width, H, W)
         y = self.body(self.down(y))  # (B, 4 * width, H / 4, W / 4)
         y = self.ending(self.up(y))  # (B, 3, H, W)
-        return (torch.tanh(y.to(x.dtype)) + 1) / 2
+        return (x if self.residual else 0.5) + torch.tanh(y.to(x.dtype)) / 2
 
 
 def start_small(module: nn.Module) -> None:
@@ -105,6 +110,6 @@ def start_small(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def replay_generator(*, width: int = 64, blocks: int = 9) -> ReplayGenerator:
+def replay_generator(*, width: int = 64, blocks: int = 9, residual: bool = False) -> ReplayGenerator:
     """As published, and as LIRA takes it: 11.38 million parameters."""
-    return ReplayGenerator(width=width, blocks=blocks)
+    return ReplayGenerator(width=width, blocks=blocks, residual=residual)

@@ -7,23 +7,15 @@ interrupted, or is asked for again, does only what is missing there.
 from __future__ import annotations
 
 import hashlib
-import json
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from unblemish.degradations.catalogue import create as create_degradation
-from unblemish.evaluation.provenance import hardware, revision
-from unblemish.examination.classifier import MEMBERS
-from unblemish.examination.errors import ExaminationError
 from unblemish.examination.knowledge import Knowledge
-from unblemish.examination.observations import VERSION, fold_of
-from unblemish.files import write_atomically
 from unblemish.grouping.candidate import fingerprint
 from unblemish.grouping.problem import Group as Members
 from unblemish.grouping.problem import check_names
@@ -34,20 +26,16 @@ from unblemish.networks.srresnet import SRResNet
 from unblemish.pictures.folders import find_pictures
 from unblemish.restoration.building_recipe import Plan
 from unblemish.restoration.bundle import Bundle
-from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
+from unblemish.restoration.bundle_parts import Group, NetworkCard
 from unblemish.restoration.bundle_storage import is_packed
-from unblemish.restoration.calibrating import STRANGE, Progress, calibrate
 from unblemish.restoration.errors import BundleError
-from unblemish.restoration.examining import describer
-from unblemish.restoration.group_finding import Say, digest, find_groups, listing, read_result, similarity, titles
+from unblemish.restoration.examiner_building import Treated, choose_photographs, knowledge_card, teach
+from unblemish.restoration.group_finding import find_groups, similarity, titles
 from unblemish.restoration.group_training import build_network, carry_out, group_name, shipped_weights
+from unblemish.restoration.listening import SILENT, Listener
 from unblemish.restoration.methods import build_task
-from unblemish.training.callbacks import Callback
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import Recipe
-
-PHOTOGRAPHS, TREATED = 240, 60
-"""How many photographs at most an examiner is calibrated on, and on how many of them gains are measured."""
 
 
 class Descriptor(NamedTuple):
@@ -56,24 +44,6 @@ class Descriptor(NamedTuple):
     network: SRResNet
     card: NetworkCard
     weights: dict[str, Tensor] | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told of progress; the defaults tell nobody.
-
-    Attributes:
-        say: Told in one line what begins or was found.
-        progress: Told how much of a measurement is done.
-        callbacks: Makes what watches a training.
-    """
-
-    say: Say = lambda line: None
-    progress: Progress = lambda what, done, total: None
-    callbacks: Callable[[], Sequence[Callback]] = tuple
-
-
-SILENT = Listener()
 
 
 def descriptor_of(bundle: Bundle) -> Descriptor:
@@ -135,7 +105,7 @@ def build(plan: Plan, descriptor: Descriptor, output: Path, runs: Path, listener
     if output.exists() and not is_packed(output):
         raise BundleError(f"{output} is there and is no packed bundle: give another name with --out")
     paths = find_pictures(plan.recipe.data.folder)
-    shown = _shown(paths)
+    shown = choose_photographs(paths)
     runs.mkdir(parents=True, exist_ok=True)
     training_set = _photographs(plan, len(paths)) + (f"; started from {plan.origin}" if plan.origin else "")
     networks: list[tuple[NetworkCard, dict[str, Tensor]]] = []
@@ -147,10 +117,10 @@ def build(plan: Plan, descriptor: Descriptor, output: Path, runs: Path, listener
         networks.append((card, shipped_weights(recipe, folder)))
     knowledge = _knowledge(plan, descriptor, networks, shown, runs / "calibration", listener)
     groups = [Group(name=card.name, degradations=card.treats, network=card.name) for card, _ in networks]
-    known = (_knowledge_card(plan, knowledge, _photographs(plan, len(shown))), knowledge.tensors())
-    bundle = Bundle.write(
-        runs / "bundle", networks, groups=groups, examination=((descriptor.card, descriptor.weights), known)
-    )
+    training_set = _photographs(plan, len(shown))
+    seen = knowledge_card(knowledge, licence=plan.licence, training_set=training_set, recipe="unblemish group build")
+    examination = ((descriptor.card, descriptor.weights), (seen, knowledge.tensors()))
+    bundle = Bundle.write(runs / "bundle", networks, groups=groups, examination=examination)
     return bundle.pack(output)
 
 
@@ -185,21 +155,6 @@ def _recipes(plan: Plan, descriptor: Descriptor, paths: Sequence[Path], runs: Pa
     return recipes
 
 
-def _shown(paths: Sequence[Path]) -> list[Path]:
-    """The photographs that the examiner is calibrated on, in mixed order; too few of them are an error now, not later.
-
-    Raises:
-        ExaminationError: They are too few.
-    """
-    shown = random.Random(0).sample(list(paths), min(PHOTOGRAPHS, len(paths)))
-    folds = {fold_of(path) for path in shown[:TREATED]}
-    if len(folds) < MEMBERS:
-        raise ExaminationError(
-            f"{len(paths)} photographs are too few to calibrate an examiner on; give some dozens, better hundreds"
-        )
-    return shown
-
-
 def _knowledge(
     plan: Plan,
     descriptor: Descriptor,
@@ -208,46 +163,14 @@ def _knowledge(
     folder: Path,
     listener: Listener,
 ) -> Knowledge:
-    """What calibration teaches an examiner, or taught it before of the same inputs."""
-    groups = {card.name: card.treats for card, _ in parts}
-    networks = {card.name: build_network(plan.recipe, weights) for card, weights in parts}
-    digests = [hashlib.sha256(save(dict(weights))).hexdigest() for _, weights in parts]
-    seeing = describer(descriptor.network, "cpu").fingerprint
-    inputs = digest([VERSION, seeing, list(groups.items()), digests, listing(paths), TREATED, STRANGE])
-    tensors, settings = folder / "knowledge.safetensors", folder / "knowledge.json"
-    if (stored := read_result(settings, inputs)) is not None:
-        listener.say(f"calibration: read from {folder}")
-        return Knowledge.from_parts(load_file(tensors), stored["settings"])
-    listener.say(f"calibration on {len(paths)} photographs")
-    folder.mkdir(parents=True, exist_ok=True)
-    knowledge = calibrate(
-        descriptor.network,
-        groups,
-        networks,
-        paths,
-        folder,
-        pictures_for_gains=TREATED,
-        on_progress=listener.progress,
-    )
-    settings.unlink(missing_ok=True)  # of other tensors; written last, it marks the calibration as finished
-    write_atomically(tensors, save(knowledge.tensors()))
-    stated = {"inputs": inputs, "settings": knowledge.settings.model_dump(mode="json")}
-    write_atomically(settings, json.dumps(stated, indent=2).encode())  # unsorted: the order of groups means something
-    return knowledge
-
-
-def _knowledge_card(plan: Plan, knowledge: Knowledge, training_set: str) -> KnowledgeCard:
-    device = hardware()
-    return KnowledgeCard(
-        settings=knowledge.settings.model_dump(mode="json"),
-        licence=plan.licence,
-        training_set=training_set,
-        recipe="unblemish group build",
-        protocol="shares of specimens that the judging member had not seen",
-        scores=knowledge.settings.scores,
-        hardware=f"{device['cores']} cores of {device['cpu']}",
-        revision=(revision() or {}).get("commit", ""),
-    )
+    """What calibration teaches an examiner about the groups of these networks."""
+    groups = {
+        card.name: Treated(
+            card.treats, build_network(plan.recipe, weights), hashlib.sha256(save(dict(weights))).hexdigest()
+        )
+        for card, weights in parts
+    }
+    return teach(descriptor.network, groups, paths, folder, listener)
 
 
 def _photographs(plan: Plan, count: int) -> str:

@@ -1,7 +1,7 @@
 """Bundle: networks, and what chooses among them, with everything a user must know about each part.
 
-A folder with `bundle.json` and one safetensors file for each part, named after its content so that rewriting a bundle
-never damages the one that is in use; or the same files packed into one.
+A folder with `bundle.json` and the parts' safetensors files, named after their content so that rewriting a bundle
+never damages the one that is in use; or the same files packed into one. Parts with the same content share a file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from unblemish.restoration.bundle_parts import (
     parse_manifest,
 )
 from unblemish.restoration.bundle_storage import MANIFEST, Storage, is_packed, open_storage, packed
-from unblemish.restoration.bundle_writing import join, put, store_examination, store_networks
+from unblemish.restoration.bundle_writing import (
+    NewFiles,
+    join,
+    put,
+    store_examination,
+    store_generators,
+    store_networks,
+)
 from unblemish.restoration.errors import BundleError
 from unblemish.restoration.trained_weights import SUFFIX, TrainedWeights
 
@@ -76,6 +83,7 @@ class Bundle:
         default: str | None = None,
         groups: Sequence[Group] = (),
         examination: Examination | None = None,
+        generators: Sequence[NetworkPart] = (),
     ) -> Bundle:
         """Writes a bundle, or replaces the one in `folder`: until the last moment the old one stays usable.
 
@@ -85,6 +93,7 @@ class Bundle:
             default: The network to restore with where none is chosen; the first where None.
             groups: Degradations by the network that treats them.
             examination: Descriptor and knowledge, a card and tensors each.
+            generators: Card and weights of each network that makes damage; its card's `treats` says which.
 
         Raises:
             BundleError: `folder` holds other things than a bundle, or the cards do not fit together.
@@ -94,10 +103,11 @@ class Bundle:
             raise BundleError(f"{folder} is a file: give a folder, and pack it afterwards")
         if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
             raise BundleError(f"{folder} holds other files than a bundle: give a new folder")
-        blobs: dict[str, bytes] = {}
-        entries = store_networks(networks, blobs)
+        new = NewFiles()
+        entries = store_networks(networks, new)
         first = entries[0].name if entries else ""
-        put(folder, join(default or first, entries, groups, store_examination(examination, blobs)), blobs)
+        examines, replaying = store_examination(examination, new), store_generators(generators, new)
+        put(folder, join(default or first, entries, groups, examines, replaying), new.blobs)
         return cls.load(folder)
 
     def update(
@@ -106,6 +116,7 @@ class Bundle:
         default: str | None = None,
         groups: Sequence[Group] | None = None,
         examination: Examination | None = None,
+        generators: Sequence[NetworkPart] = (),
     ) -> Bundle:
         """Replaces or adds parts in the bundle's folder; files of all other parts are not touched.
 
@@ -115,6 +126,7 @@ class Bundle:
             default: The network to restore with where none is chosen; None keeps it.
             groups: All of them; None keeps them.
             examination: Descriptor and knowledge; None keeps them.
+            generators: As `networks`.
 
         Returns:
             The bundle as it is now.
@@ -124,16 +136,15 @@ class Bundle:
         """
         if self.path.is_file():
             raise BundleError(f"{self.path} is packed: change the folder that it was packed from, and pack it again")
-        blobs: dict[str, bytes] = {}
-        entries = {entry.name: entry for entry in self.manifest.networks}
-        entries |= {entry.name: entry for entry in store_networks(networks, blobs)}
+        new = NewFiles(self.manifest.parts.values())
         manifest = join(
             default or self.manifest.default,
-            tuple(entries.values()),
+            _replaced(self.manifest.networks, store_networks(networks, new)),
             self.groups if groups is None else groups,
-            store_examination(examination, blobs) or self.manifest.examination,
+            store_examination(examination, new) or self.manifest.examination,
+            _replaced(self.manifest.generators, store_generators(generators, new)),
         )
-        put(self.path, manifest, blobs)
+        put(self.path, manifest, new.blobs)
         return Bundle.load(self.path)
 
     def pack(self, output: Path) -> Bundle:
@@ -191,6 +202,19 @@ class Bundle:
     def network(self, name: str | None = None) -> Network:
         """Builds a network that restores; the default one where no name is given. See `build`."""
         return self.build(self.entry(name))
+
+    def generator(self, name: str) -> Network:
+        """Builds a network that makes the damage its entry states. See `build`.
+
+        Raises:
+            BundleError: There is none of that name.
+        """
+        for entry in self.manifest.generators:
+            if entry.name == name:
+                return self.build(entry)
+        known = ", ".join(entry.name for entry in self.manifest.generators)
+        advice = f"choose {known}" if known else "it has none, give a bundle with generators"
+        raise BundleError(f"the bundle has no generator '{name}': {advice}")
 
     def descriptor(self) -> Network:
         """Builds the network whose features describe pictures. See `build`.
@@ -275,3 +299,8 @@ class Bundle:
             return load(content)
         except (SafetensorError, KeyError, ValueError) as error:  # a KeyError for number formats PyTorch lacks
             raise BundleError(f"{self.path / entry.file} is no safetensors file: build the bundle again") from error
+
+
+def _replaced(old: Sequence[NetworkEntry], new: Sequence[NetworkEntry]) -> tuple[NetworkEntry, ...]:
+    """Each new entry in place of the one of its name, or as the last."""
+    return tuple(({entry.name: entry for entry in old} | {entry.name: entry for entry in new}).values())

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from unblemish.restoration.errors import BundleError
 
 FORMAT = 2
-"""Version of the layout of `bundle.json` that this program writes and reads."""
+"""Version of the layout of `bundle.json` where there are no generators, which older programs read too."""
+
+FORMAT_WITH_GENERATORS = 3
+"""Version of the layout where there are."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Statement = Annotated[str, Field(min_length=1)]
@@ -53,7 +66,7 @@ class NetworkCard(Card):
     Attributes:
         name: What users choose it by.
         purpose: One sentence: which damage it treats.
-        treats: Degradations it was trained for; none where that is not stated.
+        treats: Degradations it was trained for; none where that is not stated. Of a generator: those that it makes.
         architecture: Key in the catalogue of networks.
         options: Arguments of the architecture.
         steps: Training steps.
@@ -139,6 +152,8 @@ class Manifest(BaseModel):
         networks: Every network that restores.
         groups: Degradations by the network that treats them; no degradation is in two groups.
         examination: What chooses one of the groups; None where the bundle cannot.
+        generators: Networks that make damage, so that the bundle can grow without the pictures it was trained on.
+            What a generator's card calls `treats` is what it makes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -148,6 +163,7 @@ class Manifest(BaseModel):
     networks: tuple[NetworkEntry, ...] = Field(min_length=1)
     groups: tuple[Group, ...] = ()
     examination: ExaminationParts | None = None
+    generators: tuple[NetworkEntry, ...] = ()
 
     @property
     def parts(self) -> dict[str, NetworkEntry | KnowledgeEntry]:
@@ -155,12 +171,19 @@ class Manifest(BaseModel):
         found: dict[str, NetworkEntry | KnowledgeEntry] = {f"network {entry.name}": entry for entry in self.networks}
         if self.examination is not None:
             found |= {DESCRIPTOR: self.examination.descriptor, "knowledge": self.examination.knowledge}
-        return found
+        return found | {f"generator {entry.name}": entry for entry in self.generators}
 
     @property
     def files(self) -> frozenset[str]:
-        """Names of the files of all parts."""
+        """Names of the files of all parts; parts with the same tensors may share one."""
         return frozenset(entry.file for entry in self.parts.values())
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_programs_refuse(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content = dump(self)
+        if not self.generators:
+            content.pop("generators", None)
+        return content
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -168,6 +191,9 @@ class Manifest(BaseModel):
         _refuse_twice("networks have one name", [entry.name for entry in self.networks])
         _refuse_twice("groups have one name", [group.name for group in self.groups])
         _refuse_twice("groups treat one degradation", [name for group in self.groups for name in group.degradations])
+        _refuse_twice("generators have one name", [entry.name for entry in self.generators])
+        if self.generators and self.format < FORMAT_WITH_GENERATORS:
+            raise ValueError(f"generators need bundle format {FORMAT_WITH_GENERATORS}, not {self.format}")
         if self.default not in networks:
             raise ValueError(f"the default network '{self.default}' is none of {', '.join(networks)}")
         if self.examination is not None and not self.groups:
@@ -205,13 +231,11 @@ def parse_manifest(content: bytes, origin: str) -> Manifest:
     version = stated.get("format") if isinstance(stated, dict) else None
     if type(version) is not int:
         raise BundleError(f"{origin} states no bundle format: it is damaged or of something else, fetch it again")
-    if version < FORMAT:
+    if version not in (FORMAT, FORMAT_WITH_GENERATORS):
+        advice = "fetch or build the bundle again" if version < FORMAT else "install a newer unblemish"
         raise BundleError(
-            f"{origin} has bundle format {version} and this program reads {FORMAT}: fetch or build the bundle again"
-        )
-    if version > FORMAT:
-        raise BundleError(
-            f"{origin} has bundle format {version} and this program reads {FORMAT}: install a newer unblemish"
+            f"{origin} has bundle format {version} and this program reads {FORMAT} and {FORMAT_WITH_GENERATORS}: "
+            f"{advice}"
         )
     try:
         return Manifest.model_validate(stated)

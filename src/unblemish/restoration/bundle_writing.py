@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from unblemish.files import write_atomically
 from unblemish.restoration.bundle_parts import (
     FORMAT,
+    FORMAT_WITH_GENERATORS,
     Card,
     ExaminationParts,
     Group,
@@ -40,33 +41,70 @@ if TYPE_CHECKING:
 _Entry = TypeVar("_Entry", NetworkEntry, KnowledgeEntry)
 
 
-def store_networks(networks: Sequence[NetworkPart], blobs: dict[str, bytes]) -> list[NetworkEntry]:
-    """The entries of networks; their files are put among `blobs`."""
-    return [_stored(NetworkEntry, card.name, card, weights, blobs) for card, weights in networks]
+class NewFiles:
+    """The files that a bundle is to get. Equal content shares a file, also with parts that the bundle has already.
+
+    Args:
+        parts: Those that the bundle has.
+
+    Attributes:
+        blobs: Content by the file's name.
+    """
+
+    def __init__(self, parts: Iterable[Stored] = ()) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self._names = {part.sha256: part.file for part in parts}
+
+    def add(self, name: str, content: bytes) -> Stored:
+        """Adds a file, which is named after its content and `name` where its content is new."""
+        digest = hashlib.sha256(content).hexdigest()
+        file = self._names.setdefault(digest, f"{name}-{digest[:12]}.safetensors")
+        self.blobs[file] = content
+        return Stored(file=file, sha256=digest)
 
 
-def store_examination(parts: Examination | None, blobs: dict[str, bytes]) -> ExaminationParts | None:
-    """The entries of what examines; their files are put among `blobs`."""
+def store_networks(networks: Sequence[NetworkPart], files: NewFiles) -> list[NetworkEntry]:
+    """The entries of networks; what they hold is put among `files`."""
+    return [_stored(NetworkEntry, card.name, card, weights, files) for card, weights in networks]
+
+
+def store_generators(generators: Sequence[NetworkPart], files: NewFiles) -> list[NetworkEntry]:
+    """The entries of generators; what they hold is put among `files`."""
+    return [_stored(NetworkEntry, f"generator-{card.name}", card, weights, files) for card, weights in generators]
+
+
+def store_examination(parts: Examination | None, files: NewFiles) -> ExaminationParts | None:
+    """The entries of what examines; what they hold is put among `files`."""
     if parts is None:
         return None
     (descriptor, weights), (knowledge, tensors) = parts
     return ExaminationParts(
-        descriptor=_stored(NetworkEntry, "descriptor", descriptor, weights, blobs),
-        knowledge=_stored(KnowledgeEntry, "knowledge", knowledge, tensors, blobs),
+        descriptor=_stored(NetworkEntry, "descriptor", descriptor, weights, files),
+        knowledge=_stored(KnowledgeEntry, "knowledge", knowledge, tensors, files),
     )
 
 
 def join(
-    default: str, networks: Sequence[NetworkEntry], groups: Sequence[Group], examination: ExaminationParts | None
+    default: str,
+    networks: Iterable[NetworkEntry],
+    groups: Sequence[Group],
+    examination: ExaminationParts | None,
+    generators: Iterable[NetworkEntry],
 ) -> Manifest:
     """The description of a bundle.
 
     Raises:
         BundleError: The parts do not fit together.
     """
+    replaying = tuple(generators)
     try:
         return Manifest(
-            format=FORMAT, default=default, networks=tuple(networks), groups=tuple(groups), examination=examination
+            format=FORMAT_WITH_GENERATORS if replaying else FORMAT,
+            default=default,
+            networks=tuple(networks),
+            groups=tuple(groups),
+            examination=examination,
+            generators=replaying,
         )
     except ValidationError as error:
         raise BundleError(f"the parts do not make a bundle: {first_complaint(error)}") from error
@@ -89,17 +127,14 @@ def put(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
         (folder / file).unlink(missing_ok=True)
 
 
-def _stored(kind: type[_Entry], name: str, card: Card, weights: Weights, blobs: dict[str, bytes]) -> _Entry:
+def _stored(kind: type[_Entry], name: str, card: Card, weights: Weights, files: NewFiles) -> _Entry:
     from safetensors.torch import save
 
     if not isinstance(weights, bytes):
         # safetensors knows no layouts, and refuses tensors that share memory
         weights = save({key: value.detach().to("cpu", copy=True).contiguous() for key, value in weights.items()})
-    digest = hashlib.sha256(weights).hexdigest()
-    file = f"{name}-{digest[:12]}.safetensors"
-    blobs[file] = weights
     facts = card.model_dump(exclude={*Stored.model_fields})  # an entry may be given as a card
-    return kind(**facts, file=file, sha256=digest)
+    return kind(**facts, **files.add(name, weights).model_dump())
 
 
 def _files(folder: Path) -> frozenset[str]:

@@ -10,7 +10,7 @@ from unblemish.examination.calibration import conclude, diagnose, likely_groups
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.knowledge import Knowledge
 from unblemish.examination.observations import observe
-from unblemish.examination.specimens import CLEAN
+from unblemish.examination.specimens import CLEAN, NOTHING_GIVEN, Given
 from unblemish.networks.base import Network
 from unblemish.restoration.examining import describer
 from unblemish.restoration.gains import measure_gains
@@ -32,6 +32,7 @@ def calibrate(
     *,
     pictures_for_gains: int = 80,
     seed: int = 0,
+    given: Given = NOTHING_GIVEN,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Knowledge:
     """Teaches an examiner: shows it every kind of damage, and how much each group's network takes away.
@@ -44,15 +45,19 @@ def calibrate(
         folder: Where measurements are kept, so that an interrupted calibration goes on.
         pictures_for_gains: How many of the photographs are also treated.
         seed: Of the damage and of the classifiers.
+        given: Damage that is not made but shown in pairs; see `specimens`. Not every photograph needs a partner.
         on_progress: Told of progress.
 
     Raises:
-        ExaminationError: A group has no network; or the photographs cannot be read, or are too few.
+        ExaminationError: A group has no network; or the photographs cannot be read, or are too few; or given damage is
+            of no group, or no photograph that is treated has a partner of it.
+        PairSizeError: A photograph and a partner differ in size.
     """
     if {*networks} != {*groups}:
         raise ExaminationError(f"each group needs a network of its name: {', '.join(groups)}")
     known = [name for members in groups.values() for name in members]
     kinds = (CLEAN, *known, *(name for name in STRANGE if name not in known))
+    _require_partners(given, kinds[1:], photographs, pictures_for_gains)
     features = describer(deepcopy(descriptor), "cpu")
     observations = observe(
         features,
@@ -60,8 +65,10 @@ def calibrate(
         kinds,
         folder / "observations",
         seed=seed,
+        given=given,
         on_progress=lambda done, total: on_progress("measuring photographs", done, total),
     )
+    _require_partners(given, kinds[1:], [one.path for one in observations], pictures_for_gains)
     diagnosis = diagnose(observations, kinds, seed)
     gains = measure_gains(
         observations,
@@ -70,6 +77,24 @@ def calibrate(
         folder / "gains",
         pictures=pictures_for_gains,
         seed=seed,
+        given=given,
         on_progress=lambda done, total: on_progress("treating photographs", done, total),
     )
     return conclude(observations, diagnosis, groups, gains, seed)
+
+
+def _require_partners(given: Given, damage: Sequence[str], photographs: Sequence[Path], pictures: int) -> None:
+    """Makes sure that an examiner learns of all given damage, and what treating it brings.
+
+    Raises:
+        ExaminationError: It would not.
+    """
+    if strange := [kind for kind in given if kind not in damage]:
+        raise ExaminationError(f"pairs are given of {', '.join(strange)}, which is of no group; add it to one")
+    treated = list(dict.fromkeys(photographs))[:pictures]
+    for kind, partners in given.items():
+        if treated and not any(path in partners for path in treated):
+            raise ExaminationError(
+                f"none of the {len(treated)} photographs that are treated has a damaged partner of '{kind}': "
+                f"{treated[0]} has none, for example; give photographs with partners first, or mix them"
+            )

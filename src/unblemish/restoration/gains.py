@@ -10,8 +10,8 @@ from pathlib import Path
 
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
-from unblemish.examination.observations import VERSION, Observation
-from unblemish.examination.specimens import CLEAN, specimens
+from unblemish.examination.observations import VERSION, Observation, digests
+from unblemish.examination.specimens import CLEAN, NOTHING_GIVEN, Given, specimens
 from unblemish.files import write_atomically
 from unblemish.restoration.treatment import Treatment
 
@@ -31,6 +31,7 @@ def measure_gains(
     *,
     pictures: int,
     seed: int = 0,
+    given: Given = NOTHING_GIVEN,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[float | None]:
     """Treats specimens and compares their PSNR before and after; what was measured before is read.
@@ -42,6 +43,7 @@ def measure_gains(
         folder: Where gains are kept; made if missing.
         pictures: Only the specimens of the first so many photographs are treated.
         seed: Of the specimens.
+        given: As for `observe`.
         on_progress: Told how many of how many photographs are done.
 
     Returns:
@@ -56,23 +58,23 @@ def measure_gains(
         if number >= pictures:
             gains += [None] * len(chosen)
             continue
-        gains += _gains(path, chosen, treatments, folder, seed)
+        gains += _gains(path, chosen, treatments, folder, seed, given)
         on_progress(number + 1, pictures)
     return gains
 
 
 def _gains(
-    path: Path, groups: Mapping[str, str], treatments: Mapping[str, Treatment], folder: Path, seed: int
+    path: Path, groups: Mapping[str, str], treatments: Mapping[str, Treatment], folder: Path, seed: int, given: Given
 ) -> list[float | None]:
     """Of one photograph, in the order of `groups`."""
     named = [(kind, treatments[group].fingerprint) for kind, group in groups.items()]
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
-    key = hashlib.sha256(json.dumps([VERSION, path.name, content, named, seed]).encode()).hexdigest()
+    content, *partners = digests(path, list(groups), given)
+    key = hashlib.sha256(json.dumps([VERSION, path.name, content, named, seed, *partners]).encode()).hexdigest()
     stored = folder / f"{key[:24]}.json"
     if stored.exists():
         return json.loads(stored.read_text(encoding="utf-8"))
     found = []
-    for specimen in specimens(path, list(groups), seed):
+    for specimen in specimens(path, list(groups), seed, given):
         if specimen.kind == CLEAN:
             found.append(None)
             continue

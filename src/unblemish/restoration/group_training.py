@@ -24,7 +24,7 @@ from unblemish.restoration.margin import measure_margin
 from unblemish.restoration.methods import build_task
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
-from unblemish.training.fit import BEST, LAST
+from unblemish.training.fit import BEST, FINAL, LAST, save_described
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import train
 
@@ -65,23 +65,77 @@ def carry_out(
         BuildStoppedError: The user ended the training, which is saved.
         UserError: The training failed.
     """
+    members = tuple(recipe.degradations.names)
+
+    def finish() -> NetworkCard:
+        title, command = f"the training of {' + '.join(members)}", "unblemish group build"
+        train_through(recipe, folder, accelerator, callbacks, title=title, command=command)
+        card = trained_card(
+            recipe,
+            folder,
+            name=group_name(members),
+            purpose=f"treats {', '.join(members).replace('_', ' ')}",
+            treats=members,
+            scores={f"psnr/{name}": name for name in members} | {"psnr_gain/validation": "gain"},
+            command=command,
+        )
+        network = build_network(recipe, shipped_weights(recipe, folder))
+        return card.model_copy(update={"tile_margin": _margin(network, recipe)})
+
+    return kept_card(folder, finish)
+
+
+def kept_card(folder: Path, finish: Callable[[], NetworkCard]) -> NetworkCard:
+    """The card of a training that was finished before; else finishes it, and keeps the card.
+
+    Args:
+        folder: Of this training and no other.
+        finish: Trains, and makes the card.
+    """
     if (folder / CARD).exists():
         return NetworkCard.model_validate_json((folder / CARD).read_bytes())
+    card = finish()
+    write_atomically(folder / CARD, card.model_dump_json(indent=2).encode())
+    return card
+
+
+def train_through(
+    recipe: Recipe,
+    folder: Path,
+    accelerator: str,
+    callbacks: Callable[[], Sequence[Callback]] = tuple,
+    *,
+    title: str,
+    command: str,
+) -> None:
+    """Trains what is left to train, so that `folder` holds the best and the final weights.
+
+    Args:
+        recipe: What to train.
+        folder: Of this training and no other.
+        accelerator: As of `training.run.train`.
+        callbacks: Makes what is told of the training's progress.
+        title: What is trained, for the message of one that was stopped.
+        command: For the records.
+
+    Raises:
+        BuildStoppedError: The user ended the training, which is saved.
+        UserError: The training failed.
+    """
     begun = (folder / LAST).exists()
     if not begun or Checkpoint.load(folder / LAST).step < recipe.steps:
         result = train(
             recipe, folder,
-            build=build_task, resume=begun, accelerator=accelerator, callbacks=callbacks(),
-            command=["unblemish", "group", "build"],
+            build=build_task, resume=begun, accelerator=accelerator, callbacks=callbacks(), command=command.split(),
         )  # fmt: skip
         if result.step < result.steps:
             raise BuildStoppedError(
-                f"stopped in the training of {' + '.join(recipe.degradations.names)} after {result.step} of "
-                f"{result.steps} steps; the same command goes on from here"
+                f"stopped in {title} after {result.step} of {result.steps} steps; the same command goes on from here"
             )
-    card = _card(recipe, folder)
-    write_atomically(folder / CARD, card.model_dump_json(indent=2).encode())
-    return card
+    if not (folder / FINAL).exists():  # killed between the last checkpoint and the weights
+        network = _network(recipe)
+        network.load_state_dict(Checkpoint.load(folder / LAST).average)
+        save_described(network, folder / FINAL, recipe, recipe.steps)
 
 
 def shipped_weights(recipe: Recipe, folder: Path) -> dict[str, Tensor]:
@@ -102,32 +156,53 @@ def _network(recipe: Recipe) -> Network:
     return create(recipe.network.name, recipe.network.options)
 
 
-def _card(recipe: Recipe, folder: Path) -> NetworkCard:
-    """What the training of `folder` says about its best weights."""
-    members = tuple(recipe.degradations.names)
+def trained_card(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    name: str,
+    purpose: str,
+    treats: Sequence[str],
+    scores: Mapping[str, str],
+    command: str,
+) -> NetworkCard:
+    """What a finished training says about its best weights.
+
+    Args:
+        recipe: What was trained.
+        folder: Where.
+        name: Of the network.
+        purpose: Of the network.
+        treats: Degradations.
+        scores: For each of the card's scores, which one of the validation it is.
+        command: What the weights came from.
+
+    Returns:
+        The card, without a margin of tiles, whose licence and training set are to be filled in.
+    """
     best = int(Checkpoint.load(folder / LAST).best["step"])
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
-    scores = [line for line in lines if line["event"] == "validation" and line["step"] == best][-1]
+    found = [line for line in lines if line["event"] == "validation" and line["step"] == best][-1]
     protocol = [line["protocol"] for line in lines if line["event"] == "start"][-1]
     device = hardware()
     rate = recipe.optimiser.rate
     contrast = f", contrast {recipe.contrast.method}" if recipe.contrast else ""
     perceptual = f", perceptual {recipe.perceptual.weight:g}" if recipe.perceptual else ""
+    lifelong = f", lifelong {recipe.lifelong.stage}" if recipe.lifelong else ""
     return NetworkCard(
-        name=group_name(members),
-        purpose=f"treats {', '.join(members).replace('_', ' ')}",
-        treats=members,
+        name=name,
+        purpose=purpose,
+        treats=tuple(treats),
         architecture=recipe.network.name,
         options=recipe.network.model_dump(mode="json")["options"],
         steps=best,
-        tile_margin=_margin(build_network(recipe, shipped_weights(recipe, folder)), recipe),
         licence="unknown",
         training_set="unknown",
-        recipe=f"unblemish group build: {recipe.network.name}, {recipe.steps} steps of {recipe.batch} patches of "
-        f"{recipe.data.patch} pixels, rate {rate:g}, loss {recipe.task.loss}{contrast}{perceptual}, seed {recipe.seed}",
+        recipe=f"{command}: {recipe.network.name}, {recipe.steps} steps of {recipe.batch} patches of "
+        f"{recipe.data.patch} pixels, rate {rate:g}, loss {recipe.task.loss}{contrast}{perceptual}{lifelong}, "
+        f"seed {recipe.seed}",
         protocol=f"validation of the training: {protocol}",
-        scores={f"psnr/{name}": round(scores[name], 4) for name in members}
-        | {"psnr_gain/validation": round(scores["gain"], 4)},
+        scores={key: round(found[value], 4) for key, value in scores.items()},
         hardware=device["gpu"] or f"{device['cores']} cores of {device['cpu']}",
         revision=(revision() or {}).get("commit", ""),
     )
