@@ -64,3 +64,15 @@ def test_a_place_judges_70_pixels() -> None:
 def test_judges_in_float32_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert discriminator()(noise(1, 3, 24, 24)).dtype == torch.float32
+
+
+def test_details_show_noise_at_once() -> None:
+    """Without normalisation, drawn weights answer noise more strongly than the picture's own brightness."""
+    torch.manual_seed(0)
+    judge = Discriminator(8, details=True)
+    flat = torch.full((1, 3, 32, 32), 0.5)
+    noise = 0.1 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        plain, noisy, brighter = (judge(x) for x in (flat, flat + noise, flat + 0.1))
+    assert plain.shape == (1, 1, 2, 2)
+    assert (noisy - plain).abs().mean() > 2 * (brighter - plain).abs().mean()

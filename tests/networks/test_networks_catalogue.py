@@ -15,6 +15,9 @@ from unblemish.networks.errors import NetworkError
 Build = Callable[..., Network]
 
 STATED_COUNTS = {
+    "lira": 21_430_365,
+    "lira_compact": 2_042_127,
+    "owan": 391_456,
     "srresnet": 1_222_147,
     "srresnet_x4": 1_517_571,
     "restormer": 26_126_644,

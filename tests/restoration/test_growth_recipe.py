@@ -52,7 +52,7 @@ def test_the_default_recipe_fits_small_folders(
     assert isinstance(part, GrowPart)
     assert (part.strategy, part.ratio, part.old_folder) == ("lira", 1e-4, None)
     assert (part.old, part.replay) == (known[1].network, known[1].generators)
-    assert base_recipe(file, *known, damage, steps=7).steps == 7
+    assert base_recipe(file, *known, damage, steps=99).steps == 99
 
 
 def test_old_pictures_cannot_come_in(known: tuple[Growable, OldFiles], many_photos: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_old_pictures_cannot_come_in(known: tuple[Growable, OldFiles], many_phot
     assert (recipe.data.folder, recipe.validation.folder) == (many_photos, None)
     content["lifelong"] |= {"strategy": "joint", "old_folder": "old", "watch": ["jpeg"], "replay": []}
     file.write_text(yaml.safe_dump(content))
-    with pytest.raises(TrainingError, match="grows by a recipe of lifelong.stage=grow and lifelong.strategy=lira"):
+    with pytest.raises(TrainingError, match=r"grows by a recipe of lifelong.stage=grow and lifelong.strategy=lira"):
         base_recipe(file, *known, damage)
 
 
@@ -86,8 +86,9 @@ def test_the_stages_follow_each_other(known: tuple[Growable, OldFiles], many_pho
     assert then.lifelong == plan.part
     last = replay_recipe(plan, {"width": 4, "blocks": 1}, tmp_path / "grown")
     assert isinstance(last.lifelong, ReplayPart)
-    assert (last.lifelong.restorer, last.lifelong.discriminator_width) == (tmp_path / "grown", 4)
+    assert (last.lifelong.restorer, last.lifelong.discriminator_width) == (tmp_path / "grown", 8)
     assert (last.network.name, last.network.options) == ("replay_generator", {"width": 4, "blocks": 1})
+    assert (last.validation.every, last.optimiser.warmup, last.ema) == (2, 0, 0)
     assert (last.steps, last.data, last.degradations) == (10, plan.recipe.data, plan.recipe.degradations)
 
 

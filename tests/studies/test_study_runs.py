@@ -54,6 +54,8 @@ def test_a_run_is_stopped_resumed_recorded_and_not_repeated(
     assert record["seconds"] > 0
     assert record["parameters"] == record["facts"]["parameters"] == rest.facts["parameters"]
     assert record["curve"] == [[step, scores["gain"]] for step, (scores, _) in sorted(rest.validations.items())]
+    assert record["validations"]["gain"] == record["curve"]
+    assert {*record["validations"]} == {*run.recipe.degradations.names, "clean", "gain"}
     assert "cpu" in record["hardware"]
     assert carry_out(run, never)
 

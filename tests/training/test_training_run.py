@@ -265,6 +265,23 @@ def test_two_processes_train_one_network(recipe: Make, tmp_path: Path) -> None:
         assert "'odd' is nan" in (tmp_path / f"error{rank}").read_text()
 
 
+def stages_before(recipe: Recipe, folder: Path) -> list[str]:
+    """Tiny weights of what a stage of LIRA starts from, and the keys that name them."""
+    tiny = {"lira": {"width": 16, "coarse_width": 16, "blocks": 2}, "replay_generator": {"width": 4, "blocks": 1}}
+    options = {**tiny.get(recipe.network.name, {}), **recipe.network.options}
+    for name, kept in tiny.items():
+        told = {"network": name, "options": json.dumps(kept)}
+        save_weights(create(name, kept), folder / f"{name}.safetensors", told)
+    lira, generator = folder / "lira.safetensors", folder / "replay_generator.safetensors"
+    keys = {
+        "experts": [],
+        "join": [f"lifelong.experts={lira}"],
+        "replay": [f"lifelong.restorer={lira}"],
+        "grow": [f"lifelong.old={lira}", f"lifelong.replay=[{generator}]"],
+    }
+    return [f"network.options={json.dumps(options)}", *keys[recipe.lifelong.stage]] if recipe.lifelong else []
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_runs(path: Path, photos: Path, tmp_path: Path) -> None:
     pairs = [f"data.folder={photos}", "data.patch=32", "data.scales=[1.0]", "steps=2", "batch=1"]
@@ -275,6 +292,7 @@ def test_every_recipe_runs(path: Path, photos: Path, tmp_path: Path) -> None:
     if whole.golf:
         save_weights(create("golf_first"), tmp_path / "first.safetensors", {})
         pairs.append(f"golf.first={tmp_path / 'first.safetensors'}")
+    pairs += stages_before(whole, tmp_path)
     made = Recipe.load(path, pairs).model_copy(update={"compile": False})
     result = train(made, tmp_path / "run", build=build_with_methods, accelerator="cpu")
     assert result.step == 2

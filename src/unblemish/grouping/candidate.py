@@ -73,7 +73,7 @@ def fingerprint(recipe: Recipe) -> str:
         GroupingError: The starting weights cannot be read.
     """
     content: dict[str, Any] = {key: value for key, value in recipe.flat().items() if key not in IRRELEVANT}
-    for key in ("contrast", "perceptual", "golf", "data.pairs", "degradations.kernels"):
+    for key in ("contrast", "perceptual", "golf", "lifelong", "data.pairs", "degradations.kernels"):
         if content.get(key, ...) is None:
             del content[key]  # so that trainings from before there was this key keep their names
     for key, folder in (("data.folder", recipe.data.folder), ("validation.folder", recipe.validation.folder)):

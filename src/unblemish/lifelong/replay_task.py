@@ -41,7 +41,7 @@ class ReplayTask(Task):
         self.restorer = restorer.eval().requires_grad_(False)
         self.part = part
         # At rest the discriminator wants no gradients: the generator's loss goes through it, too.
-        self.discriminator = Discriminator(part.discriminator_width).requires_grad_(False)
+        self.discriminator = Discriminator(part.discriminator_width, part.details).requires_grad_(False)
         self.pool = GeneratedPool(part.pool)
         self._adversarial = ADVERSARIAL[part.adversarial]
         self._judges = list(self.discriminator.parameters())

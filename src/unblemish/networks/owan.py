@@ -10,7 +10,7 @@ others twice; averages leave the padding out. The parameters add up with all of 
 
 Deviations: none by default. The results of a layer's operations are weighed after they were put side by side, all at
 once: the same numbers, and a sixth of a training step on CPUs less. The global residual is ours.
-Layers carry the names of the published weights, so that those load as they are.
+Layers carry the names that they have in the released code, for the weights published with it.
 Weights trained by this project carry their own licence note in their bundle.
 """
 

@@ -21,13 +21,13 @@ from unblemish.grouping.candidate import fingerprint
 from unblemish.grouping.problem import check_names
 from unblemish.networks.lira import Lira
 from unblemish.restoration.bundle import Bundle
-from unblemish.restoration.bundle_parts import Group, NetworkCard
+from unblemish.restoration.bundle_parts import Group, NetworkCard, NetworkEntry
 from unblemish.restoration.bundle_storage import is_packed
 from unblemish.restoration.errors import BundleError, RestorationError
 from unblemish.restoration.examiner_building import Treated, choose_photographs, knowledge_card, teach
 from unblemish.restoration.group_finding import digest, read_result
-from unblemish.restoration.group_training import build_network, kept_card, shipped_weights, train_through
-from unblemish.restoration.growable import Growable, find_growable
+from unblemish.restoration.group_training import build_network, shipped_weights, train_through
+from unblemish.restoration.growable import Growable, OldFiles, find_growable
 from unblemish.restoration.grown_cards import COMMAND, generator_card, new_card, old_card
 from unblemish.restoration.growth_check import Retention, held_out_crops, measure_retention, require_retention
 from unblemish.restoration.growth_recipe import GrowthPlan, joint_recipe, replay_recipe, warm_up_recipe
@@ -97,7 +97,7 @@ def grow(plan: GrowthPlan, bundle: Bundle, output: Path, runs: Path, listener: L
     clean, given = plan.damage.pictures()
     data = _Data(clean, choose_photographs(clean), given)
     runs.mkdir(parents=True, exist_ok=True)
-    growable.write(runs / "old")
+    _require_its_own(plan, growable.write(runs / "old"))
     # Every recipe is read before the first training, and not hours later.
     warm_up, options = warm_up_recipe(plan), growable.generators[-1].options
     replay_recipe(plan, options, plan.part.old)
@@ -105,7 +105,7 @@ def grow(plan: GrowthPlan, bundle: Bundle, output: Path, runs: Path, listener: L
     learnt = _joint(plan, growable, start, runs, listener, len(clean))
     replaying = replay_recipe(plan, options, learnt.file)
     folder = _train(replaying, "training of the generator", plan, runs, listener)
-    generator = kept_card(folder, lambda: generator_card(replaying, folder, plan, len(clean)))
+    generator = generator_card(replaying, folder, plan, len(clean))
     examination = _examination(plan, growable, learnt, data, runs, listener)
     new = learnt.cards[-1]
     cards = {card.name: card for card in learnt.cards[:-1]}
@@ -152,27 +152,33 @@ def _check(plan: GrowthPlan, growable: Growable, output: Path) -> None:
         raise BundleError(
             f"{bundle.path} has a part called '{damage.names[0]}', as the new group would be: give another name first"
         )
-    _require_no_old_pictures(plan)
-
-
-def _require_no_old_pictures(plan: GrowthPlan) -> None:
-    """A promise, kept by `growth_recipe.base_recipe`; a plan that was made otherwise must keep it, too."""
+    _only_replayed(growable)
     recipe, part = plan.recipe, plan.part
-    if part.old_folder or recipe.validation.folder or recipe.data.folder != plan.damage.folder:
+    if part.old_folder or recipe.validation.folder or recipe.data.folder != damage.folder:
         raise RestorationError("a bundle grows on the new pictures alone: make the plan's recipe with base_recipe")
+
+
+def _require_its_own(plan: GrowthPlan, old: OldFiles) -> None:
+    """Complains of a plan for another bundle; files are named after their content."""
+    planned, there = (plan.part.old, *plan.part.replay), (old.network, *old.generators)
+    if [one.name for one in planned] != [one.name for one in there]:
+        raise RestorationError("the plan was made for another bundle: make its recipe with base_recipe of this one")
 
 
 def _train(recipe: Recipe, stage: str, plan: GrowthPlan, runs: Path, listener: Listener) -> Path:
     """The folder of a finished training."""
-    folder = runs / f"{stage.replace(' ', '-')}-{_fingerprint(recipe)}"
+    folder = runs / f"{stage.replace(' ', '-')}-{_fingerprint(recipe, plan)}"
     title = f"{stage} of {plan.damage.title}"
     listener.say(f"{title}: {recipe.steps} steps, in {folder}")
     train_through(recipe, folder, plan.accelerator, listener.callbacks, title=f"the {title}", command=COMMAND)
     return folder
 
 
-def _fingerprint(recipe: Recipe) -> str:
-    """As of a candidate; weights count by their tensors, wherever they lie and whatever their headers say."""
+def _fingerprint(recipe: Recipe, plan: GrowthPlan) -> str:
+    """As of a candidate; weights count by their tensors, wherever they lie and whatever their headers say.
+
+    So do the names of the damage, which a recipe of pairs does not know.
+    """
     part, start = recipe.lifelong, recipe.network.start
     if isinstance(part, GrowPart):
         files, update = [part.old, *part.replay], {"old": Path(), "replay": ()}
@@ -184,7 +190,7 @@ def _fingerprint(recipe: Recipe) -> str:
         "lifelong": part.model_copy(update=update),
     }
     tensors = [hashlib.sha256(save(load_file(path))).hexdigest() for path in (*files, *([start] if start else []))]
-    return digest([fingerprint(recipe.model_copy(update=bare)), tensors])
+    return digest([fingerprint(recipe.model_copy(update=bare)), tensors, plan.damage.names])[:16]
 
 
 def _joint(plan: GrowthPlan, growable: Growable, start: Path, runs: Path, listener: Listener, pictures: int) -> _Learnt:
@@ -198,7 +204,7 @@ def _joint(plan: GrowthPlan, growable: Growable, start: Path, runs: Path, listen
     for one in found:
         listener.say(f"{one.task} on replayed pictures: {one.before:.2f} dB before, {one.after:.2f} dB after")
     require_retention(found, plan.tolerance, plan.part.ratio)
-    card = kept_card(folder, lambda: new_card(recipe, folder, growable, plan, pictures))
+    card = new_card(recipe, folder, growable, plan, pictures)
     cards = [
         old_card(entry, card, growable, plan, one, protocol) for entry, one in zip(growable.tasks, found, strict=True)
     ]
@@ -244,28 +250,35 @@ def _examination(
     return (parts.descriptor, bundle.blob(parts.descriptor)), (card, knowledge.tensors())
 
 
-def _replayed(growable: Growable, paths: Sequence[Path], folder: Path, listener: Listener) -> Given:
-    """Damage of old groups that can only be replayed, on the new photographs.
+def _only_replayed(growable: Growable) -> dict[str, NetworkEntry]:
+    """Damage of old groups that is not in the catalogue, so that only generators can make it, with these.
 
     Raises:
         BundleError: There is no generator for it.
     """
     generators = {entry.name: entry for entry in growable.generators}
-    found: dict[str, dict[Path, Path]] = {}
+    found: dict[str, NetworkEntry] = {}
     for group in growable.bundle.groups:
         for name in sorted({*group.degradations} - {*catalogue.names()}):
-            entry = generators.get(group.network)
-            if entry is None:
+            if group.network not in generators:
                 raise BundleError(
                     f"{growable.bundle.path}: the group '{group.name}' treats '{name}', which is not among the known "
                     "degradations and has no generator, so that no examiner can be taught to know it: leave it out"
                 )
-            listener.say(f"replaying {name} on {len(paths)} photographs")
-            found[name] = replay_on(
-                growable.bundle.build(entry),
-                entry.sha256,
-                paths,
-                folder,
-                lambda done, total, name=name: listener.progress(f"replaying {name}", done, total),
-            )
+            found[name] = generators[group.network]
+    return found
+
+
+def _replayed(growable: Growable, paths: Sequence[Path], folder: Path, listener: Listener) -> Given:
+    """What `_only_replayed` names, on the new photographs."""
+    found: dict[str, dict[Path, Path]] = {}
+    for name, entry in _only_replayed(growable).items():
+        listener.say(f"replaying {name} on {len(paths)} photographs")
+        found[name] = replay_on(
+            growable.bundle.build(entry),
+            entry.sha256,
+            paths,
+            folder,
+            lambda done, total, name=name: listener.progress(f"replaying {name}", done, total),
+        )
     return found

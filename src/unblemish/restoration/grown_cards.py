@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unblemish.restoration.bundle_parts import NetworkCard, NetworkEntry
-from unblemish.restoration.group_training import trained_card
+from unblemish.restoration.group_training import kept_card, trained_card
 from unblemish.restoration.growable import TASK, Growable
 from unblemish.restoration.growth_check import Retention
 from unblemish.restoration.growth_recipe import GrowthPlan
@@ -50,7 +50,7 @@ def old_card(
 
 
 def new_card(recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan, pictures: int) -> NetworkCard:
-    """Of the new task.
+    """Of the new task; what its training said of itself is kept in the folder.
 
     Args:
         recipe: Of the joint training.
@@ -61,16 +61,20 @@ def new_card(recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan,
     """
     names = plan.damage.names
     damages = recipe.degradations.names or (PAIRS,)
-    card = trained_card(
-        recipe,
-        folder,
-        name=names[0],
-        purpose=f"treats {_words(plan)}",
-        treats=names,
-        scores={f"psnr/{name}": damage for name, damage in zip(names, damages, strict=True)}
-        | {"psnr_gain/validation": "gain"},
-        command=COMMAND,
-    )
+    scores = {f"psnr/{name}": damage for name, damage in zip(names, damages, strict=True)}
+
+    def finish() -> NetworkCard:
+        return trained_card(
+            recipe,
+            folder,
+            name=names[0],
+            purpose=f"treats {_words(plan)}",
+            treats=names,
+            scores=scores | {"psnr_gain/validation": "gain"},
+            command=COMMAND,
+        )
+
+    card = kept_card(folder, finish)
     first = growable.tasks[0]
     origin = f"the network '{first.name}' (licence {first.licence}; trained on {first.training_set})"
     return card.model_copy(
@@ -83,7 +87,7 @@ def new_card(recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan,
 
 
 def generator_card(recipe: Recipe, folder: Path, plan: GrowthPlan, pictures: int) -> NetworkCard:
-    """Of the generator that replays the new task.
+    """Of the generator that replays the new task; what its training said of itself is kept in the folder.
 
     Args:
         recipe: Of its training.
@@ -91,16 +95,19 @@ def generator_card(recipe: Recipe, folder: Path, plan: GrowthPlan, pictures: int
         plan: How the network grew.
         pictures: How many the plan's folder holds.
     """
-    kinds = ("damage", "real_damage", "restored", "real_restored")
-    card = trained_card(
-        recipe,
-        folder,
-        name=plan.damage.names[0],
-        purpose=f"makes {_words(plan)}",
-        treats=plan.damage.names,
-        scores={f"psnr/{kind}": kind for kind in kinds},
-        command=COMMAND,
-    )
+
+    def finish() -> NetworkCard:
+        return trained_card(
+            recipe,
+            folder,
+            name=plan.damage.names[0],
+            purpose=f"makes {_words(plan)}",
+            treats=plan.damage.names,
+            scores={f"psnr/{kind}": kind for kind in ("damage", "real_damage", "restored", "real_restored")},
+            command=COMMAND,
+        )
+
+    card = kept_card(folder, finish)
     return card.model_copy(update={"licence": plan.licence, "training_set": plan.damage.described(pictures)})
 
 

@@ -34,6 +34,9 @@ GIVEN = (
 )
 """Keys of the recipe that follow from the bundle and the new pictures."""
 
+_WIDEST = 64
+"""Channels of the first layer of CycleGAN's networks; a smaller generator is judged by twice as many as it has."""
+
 _VALIDATED = 24
 """Pictures held out of trainings; of small folders a fifth."""
 
@@ -232,14 +235,18 @@ def replay_recipe(plan: GrowthPlan, options: Mapping[str, object], restorer: Pat
     """
     if plan.recipe.data.patch < SMALLEST:
         raise RestorationError(f"data.patch={plan.recipe.data.patch} is too small for the generator: give {SMALLEST}")
-    width = options.get("width", 64)
+    steps, width = plan.replay_steps, int(str(options.get("width", _WIDEST)))
+    judge = {"discriminator_width": min(_WIDEST, 2 * width)}
+    validation = plan.recipe.validation.model_dump(mode="json")
     return _stage(
         plan.recipe,
         "the generator's training",
         network={"name": GENERATOR, "options": dict(options)},
-        lifelong={"stage": "replay", "restorer": str(restorer), "discriminator_width": width},
-        optimiser={"rate": 2e-4, "betas": [0.5, 0.999]},
-        steps=plan.replay_steps,
+        lifelong={"stage": "replay", "restorer": str(restorer), **judge},
+        optimiser={"rate": 2e-4, "betas": [0.5, 0.999], "warmup": min(50, steps // 20)},
+        validation=validation | {"every": max(1, min(plan.recipe.validation.every, steps // 4))},
+        ema=0.0,
+        steps=steps,
     )
 
 

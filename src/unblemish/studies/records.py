@@ -54,6 +54,20 @@ def validation_curve(journal: Path) -> list[tuple[int, float]]:
     return [(entry["step"], entry["gain"]) for entry in standing(journal, "validation")]
 
 
+def validations(journal: Path) -> dict[str, list[tuple[int, float]]]:
+    """Steps and scores of the validations that a journal tells of, by what was scored, see `standing`.
+
+    Raises:
+        OSError: The journal cannot be read.
+    """
+    found: dict[str, list[tuple[int, float]]] = {}
+    for entry in standing(journal, "validation"):
+        for name, score in entry.items():
+            if isinstance(score, float):
+                found.setdefault(name, []).append((entry["step"], score))
+    return found
+
+
 def standing(journal: Path, event: str) -> list[dict[str, Any]]:
     """The lines of an event that a journal tells of, by step.
 

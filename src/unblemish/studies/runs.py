@@ -16,7 +16,7 @@ from unblemish.errors import UserError
 from unblemish.evaluation.provenance import write_result
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import put_weights
-from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve
+from unblemish.studies.records import file_digest, folder_digest, read_record, validation_curve, validations
 from unblemish.studies.study import StudyRun
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
@@ -118,7 +118,7 @@ def rehearse(run: StudyRun, build: TaskBuilder) -> None:
 
 
 def finished(run: StudyRun) -> dict[str, Any] | None:
-    """The record of a finished run: "steps", "seconds", "parameters", "facts", "hardware", "curve" and more.
+    """The record of a finished run: "steps", "seconds", "parameters", "facts", "curve", "validations" and more.
 
     Returns:
         None where it is not begun or not finished.
@@ -199,4 +199,5 @@ def _outcome(run: StudyRun) -> dict[str, Any]:
         "hardware": described["provenance"]["hardware"],
         "revision": described["provenance"]["revision"],
         "curve": validation_curve(run.folder / _JOURNAL),
+        "validations": validations(run.folder / _JOURNAL),
     }

@@ -43,6 +43,9 @@ class ReplayPart(Part):
     )
     cycle_weight: float = Field(default=10.0, ge=0, description="lambda_1 of Eq. 17")
     discriminator_width: int = Field(default=64, ge=1, description="channels of its first layer")
+    details: bool = Field(
+        default=False, description="show the discriminator details apart, so that few steps suffice; not published"
+    )
     discriminator_rate: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = Field(default=(0.5, 0.999), description="of the discriminator's Adam")
     pool: int = Field(default=50, ge=0, description="generated patches kept to show the discriminator again")
@@ -65,11 +68,13 @@ class GrowPart(Part):
     ratio: float = Field(default=1e-3, ge=0, le=1, description="rho: rate of old weights over that of new ones")
     old_weight: float = Field(default=0.2, ge=0, description="lambda_2 of Eq. 18")
     replay: tuple[Path, ...] = Field(default=(), description="generators' weights, one for each old task; for lira")
-    old_folder: Path | None = Field(default=None, description="clean pictures of the old tasks; for joint and ewc")
+    old_folder: Path | None = Field(
+        default=None, description="clean pictures of the old tasks, for joint and ewc; None takes data.folder"
+    )
     watch: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="damage of the old tasks, one each, put on validation pictures to follow forgetting"
     )
-    importance_weight: float = Field(default=1e3, ge=0, description="lambda of EWC")
+    importance_weight: float = Field(default=0.1, ge=0, description="lambda of EWC, for importance of mean 1")
     importance_patches: int = Field(default=256, ge=1, description="that EWC measures the old weights' importance on")
 
     @model_validator(mode="after")
@@ -77,8 +82,8 @@ class GrowPart(Part):
         remembers = self.strategy in WITH_OLD_PICTURES
         if bool(self.replay) != (self.strategy == "lira"):
             raise ValueError("lifelong.replay goes with strategy: lira, which needs it, and with no other")
-        if bool(self.old_folder) != remembers:
-            raise ValueError(f"lifelong.old_folder goes with {' and '.join(WITH_OLD_PICTURES)}, which need it")
+        if self.old_folder and not remembers:
+            raise ValueError(f"lifelong.old_folder goes with strategy: {' and '.join(WITH_OLD_PICTURES)} alone")
         if remembers and not self.watch:
             raise ValueError(f"strategy: {self.strategy} also needs lifelong.watch, the damage of each old task")
         return self
