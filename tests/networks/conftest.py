@@ -31,7 +31,7 @@ def lively() -> Callable[..., Network]:
         with torch.no_grad():
             for parameter in network.parameters():
                 if not parameter.any():
-                    parameter.normal_(0, 0.1)
+                    parameter.normal_(0, 0.1 / max(1, parameter[0].numel()) ** 0.5)
             for module in network.modules():
                 if isinstance(module, nn.Conv2d) and module.weight.square().mean().sqrt() < FAINT:
                     nn.init.kaiming_normal_(module.weight, nonlinearity="linear").mul_(0.4)
