@@ -17,7 +17,11 @@ from unblemish.networks.base import Network
 from unblemish.networks.catalogue import create
 from unblemish.networks.replay_generator import replay_generator
 from unblemish.pictures.folders import find_pictures
+from unblemish.restoration.methods import build_task
+from unblemish.studies.runs import rehearse
+from unblemish.studies.study import StudyRun
 from unblemish.training.lifelong_part import ReplayPart
+from unblemish.training.recipe import Recipe
 from unblemish.training.task import Batch
 from unblemish.training.validation import Validation
 
@@ -230,3 +234,10 @@ def test_it_learns_to_darken(validation: Callable[..., Validation]) -> None:
     after = ours.score(ours.network, pictures, CPU)
     assert after["gain"] > before["gain"] + 5
     assert abs(after["damage"] - after["real_damage"]) < abs(before["damage"] - before["real_damage"])
+
+
+def test_a_rehearsal_goes_through(lira_recipe: Callable[..., Recipe], old: Path, tmp_path: Path) -> None:
+    """Studies try each arm without gradients before the first training."""
+    part = {"stage": "replay", "restorer": str(old), "discriminator_width": 4}
+    network = {"name": "replay_generator", "options": {"width": 4, "blocks": 1}}
+    rehearse(StudyRun("arm", 0, lira_recipe(network=network, lifelong=part), tmp_path), build_task)

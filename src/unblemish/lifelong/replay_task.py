@@ -120,9 +120,10 @@ class ReplayTask(Task):
         """One step of the discriminator; half its loss slows it down against the generator (CycleGAN, Sec. 7.1)."""
         self.discriminator.requires_grad_(True)
         try:
-            judged = self.discriminator(real), self.discriminator(self.pool(damaged))
-            loss = 0.5 * self._adversarial.judging(*judged)
-            gradients = torch.autograd.grad(loss, self._judges)
+            with torch.enable_grad():  # a rehearsal wants none
+                judged = self.discriminator(real), self.discriminator(self.pool(damaged))
+                loss = 0.5 * self._adversarial.judging(*judged)
+                gradients = torch.autograd.grad(loss, self._judges)
         finally:
             self.discriminator.requires_grad_(False)
         for weights, gradient in zip(self._judges, gradients, strict=True):
