@@ -9,8 +9,10 @@ import yaml
 
 from unblemish.studies.study import Study, budget, chosen, plan
 from unblemish.training.errors import TrainingError
+from unblemish.training.lifelong_part import GrowPart
 from unblemish.training.recipe import Recipe
 
+ROOT = Path(__file__).parents[2]
 CONTENT: dict[str, Any] = {
     "purpose": "which loss?",
     "recipe": "recipes/tiny.yaml",
@@ -114,3 +116,22 @@ def test_files_that_are_no_study_are_refused(tmp_path: Path) -> None:
         path.write_text(content)
         with pytest.raises(TrainingError, match=r"study\.yaml"):
             Study.load(path)
+
+
+def test_a_run_may_start_from_another_of_its_seed(tmp_path: Path) -> None:
+    content = {
+        "purpose": "test",
+        "recipe": str(ROOT / "recipes/lira_grow.yaml"),
+        "changes": {"lifelong.old": "runs/base_seed{seed}/final.safetensors"},
+        "reference": "a",
+        "arms": {"a": {}, "b": {"network.start": "warm_seed{seed}.safetensors"}},
+        "seeds": [3, 4],
+    }
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(content))
+    found = {run.folder.name: run.recipe for run in plan(Study.load(file), tmp_path)}
+    for seed in (3, 4):
+        part = found[f"a_seed{seed}"].lifelong
+        assert isinstance(part, GrowPart)
+        assert str(part.old) == f"runs/base_seed{seed}/final.safetensors"
+        assert str(found[f"b_seed{seed}"].network.start) == f"warm_seed{seed}.safetensors"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from unblemish.evaluation.cases import Case, DegradedFolder
 from unblemish.evaluation.metrics import create_metric, psnr
 from unblemish.evaluation.protocol import preset
 from unblemish.networks.catalogue import create
+from unblemish.networks.lira import Lira
 from unblemish.networks.loading import load_weights, save_weights
 from unblemish.pictures.errors import PictureError
 from unblemish.studies import scores as study_scores
@@ -183,3 +185,18 @@ def test_failures_of_the_network_end_it_and_unreadable_pictures_are_listed(
 def test_words_of_another_form_are_refused(word: str) -> None:
     with pytest.raises(TrainingError, match="not of the form NAME=FOLDER"):
         few(word, JPEG)
+
+
+def test_a_grown_network_restores_by_the_task_of_the_damage(
+    some: Path, tmp_path: Path, recipe: Callable[..., Recipe]
+) -> None:
+    options = {"width": 16, "coarse_width": 16, "experts": 1, "blocks": 2, "grown": 1}
+    run = trained(tmp_path / "grown_seed0", recipe(network={"name": "lira_compact", "options": options}))
+    network = create("lira_compact", options)
+    assert isinstance(network, Lira)
+    torch.nn.init.normal_(network.branch(0).decoder.last.weight, std=0.1)  # task 1 stays the identity
+    save_weights(network, run.folder / FINAL, {})
+    run = dataclasses.replace(run, tasks={"jpeg": 0, "gaussian_noise": -1})
+    entry = score_run(run, few(f"mine={some}", TWO), "cpu")
+    same = {key for key, value in entry["input"].items() if value == entry["network"][key]}
+    assert same == {"mine/gaussian_noise/rgb/psnr"}
