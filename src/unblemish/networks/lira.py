@@ -14,6 +14,7 @@ Weights trained by this project carry their own licence note in their bundle.
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 from typing import cast
 
 import torch
@@ -250,29 +251,5 @@ def lira(
     )
 
 
-def lira_compact(
-    *,
-    width: int = 32,
-    coarse_width: int = 32,
-    experts: int = 3,
-    blocks: int = 4,
-    block: str = "sk",
-    gates: str = "all",
-    attention: bool = True,
-    bi_sgu: bool = True,
-    grown: int = 0,
-    task: int = -1,
-) -> Lira:
-    """The same with 32 channels at both scales and four blocks an expert, for CPUs: 2,042,127 parameters."""
-    return lira(
-        width=width,
-        coarse_width=coarse_width,
-        experts=experts,
-        blocks=blocks,
-        block=block,
-        gates=gates,
-        attention=attention,
-        bi_sgu=bi_sgu,
-        grown=grown,
-        task=task,
-    )
+lira_compact = partial(lira, width=32, coarse_width=32, blocks=4)
+"""The same with 32 channels at both scales and four blocks an expert, for CPUs: 2,042,127 parameters."""
