@@ -113,7 +113,7 @@ def test_two_batches_are_validated_before_the_first_step(
 ) -> None:
     asked: list[Any] = []
 
-    def score(self: object, network: object, device: object, batches: int | None = None) -> dict[str, float]:
+    def score(self: object, network: object, device: object, batches: int | None, path: object) -> dict[str, float]:
         asked.append(batches)
         raise TrainingError("seen")
 

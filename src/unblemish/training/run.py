@@ -27,6 +27,7 @@ from unblemish.training.data import PatchSource
 from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST, fit
+from unblemish.training.lifelong_part import ReplayPart
 from unblemish.training.recipe import Recipe
 from unblemish.training.search_part import DECIDING
 from unblemish.training.task import RestorationTask, Task, TaskBuilder
@@ -127,6 +128,8 @@ def train(
     fabric = _launch(recipe, devices, accelerator)
     if recipe.search and fabric.world_size > 1:
         raise TrainingError("a search runs on one device, its architecture being learnt there; leave out --devices")
+    if isinstance(recipe.lifelong, ReplayPart) and fabric.world_size > 1:
+        raise TrainingError("a replay runs on one device, its discriminator being learnt there; leave out --devices")
     task = build(recipe, use_start=not resume)
     _same_facts(state, task.facts(), folder / LAST)
     data = load_data(recipe)
