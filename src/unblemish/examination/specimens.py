@@ -68,7 +68,7 @@ class Specimen(NamedTuple):
 
 
 def specimens(path: Path, kinds: Sequence[str], seed: int, given: Given = NOTHING_GIVEN) -> Iterator[Specimen]:
-    """One specimen of each kind that the photograph `shows`; equal arguments give equal specimens.
+    """One specimen of each kind that is `shown` of the photograph; equal arguments give equal specimens.
 
     Specimens of given kinds are the same part of the two files, shrunk alike. They are never drawings, captioned, gray,
     or of another tone or sharpness: views become so before they are damaged, and it cannot be done to a damaged
