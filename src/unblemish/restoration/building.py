@@ -27,7 +27,7 @@ from unblemish.pictures.folders import find_pictures
 from unblemish.restoration.building_recipe import Plan
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import Group, NetworkCard
-from unblemish.restoration.bundle_storage import is_packed
+from unblemish.restoration.bundle_storage import require_replaceable
 from unblemish.restoration.errors import BundleError
 from unblemish.restoration.examiner_building import Treated, choose_photographs, knowledge_card, teach
 from unblemish.restoration.group_finding import find_groups, similarity, titles
@@ -102,8 +102,7 @@ def build(plan: Plan, descriptor: Descriptor, output: Path, runs: Path, listener
     """
     for name in check_names(plan.recipe.degradations.names):
         create_degradation(name)
-    if output.exists() and not is_packed(output):
-        raise BundleError(f"{output} is there and is no packed bundle: give another name with --out")
+    require_replaceable(output)
     paths = find_pictures(plan.recipe.data.folder)
     shown = choose_photographs(paths)
     runs.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from unblemish.restoration.bundle_parts import (
     Stored,
     parse_manifest,
 )
-from unblemish.restoration.bundle_storage import MANIFEST, Storage, is_packed, open_storage, packed
+from unblemish.restoration.bundle_storage import MANIFEST, Storage, open_storage, packed, require_replaceable
 from unblemish.restoration.bundle_writing import (
     NewFiles,
     join,
@@ -157,8 +157,7 @@ class Bundle:
             BundleError: A part differs from its checksum, or `output` is something else than a packed bundle.
         """
         output = Path(output)
-        if output.exists() and not is_packed(output):
-            raise BundleError(f"{output} is there and is no packed bundle: give another name")
+        require_replaceable(output)
         parts = {entry.file: self.blob(entry) for entry in self.manifest.parts.values()}
         output.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(output, packed({MANIFEST: self._storage.read(MANIFEST), **parts}))

@@ -140,6 +140,16 @@ def is_packed(path: Path) -> bool:
         return False
 
 
+def require_replaceable(output: Path) -> None:
+    """Complains of a place where a packed bundle would replace something else.
+
+    Raises:
+        BundleError: There is something that is no packed bundle.
+    """
+    if output.exists() and not is_packed(output):
+        raise BundleError(f"{output} is there and is no packed bundle: give another name")
+
+
 def packed(files: Mapping[str, bytes]) -> bytes:
     """The content of a packed bundle; equal files give equal bytes."""
     target = io.BytesIO()

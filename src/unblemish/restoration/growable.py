@@ -23,8 +23,8 @@ TASK, GROWN = "task", "grown"
 """Options of such a network."""
 
 _REMEDY = (
-    "grow the bundle that ships, or train a network that can grow with recipes/lira.yaml and put it into a bundle "
-    "together with its generators"
+    "train a network that can grow with recipes/lira.yaml and its generator with recipes/lira_replay.yaml, and put "
+    "both into a bundle with `Bundle.write`"
 )
 
 

@@ -22,7 +22,7 @@ from unblemish.grouping.problem import check_names
 from unblemish.networks.lira import Lira
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import Group, NetworkCard, NetworkEntry
-from unblemish.restoration.bundle_storage import is_packed
+from unblemish.restoration.bundle_storage import require_replaceable
 from unblemish.restoration.errors import BundleError, RestorationError
 from unblemish.restoration.examiner_building import Treated, choose_photographs, knowledge_card, teach
 from unblemish.restoration.group_finding import digest, read_result
@@ -130,10 +130,9 @@ def _check(plan: GrowthPlan, growable: Growable, output: Path) -> None:
     bundle, damage = growable.bundle, plan.damage
     if output.exists() and bundle.path.exists() and output.samefile(bundle.path):
         raise BundleError(f"{output} is the bundle that grows, which is never changed: give another name with --out")
-    if output.exists() and not is_packed(output):
-        raise BundleError(f"{output} is there and is no packed bundle: give another name with --out")
+    require_replaceable(output)
     if bundle.manifest.examination is None:
-        raise BundleError(f"{bundle.path} examines no pictures: grow a bundle that does, such as the one that ships")
+        raise BundleError(f"{bundle.path} examines no pictures: grow a bundle that does, see `unblemish group build`")
     for name in check_names(damage.names):
         if damage.pairs is None:
             catalogue.create(name)

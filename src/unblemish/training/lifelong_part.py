@@ -90,7 +90,7 @@ class GrowPart(Part):
 
 
 LifelongPart = Annotated[ExpertsPart | JoinPart | ReplayPart | GrowPart, Field(discriminator="stage")]
-"""What `stage` may be."""
+"""The part of each stage."""
 
 STAGES = ("experts", "join", "replay", "grow")
-"""Other names for a stage are complained of."""
+"""All that `stage` may be."""
