@@ -96,4 +96,4 @@ def test_mistakes_are_explained(call: Call, words: tuple[str, ...], said: str) -
 def test_a_bundle_that_cannot_grow(call: Call, bundle: Path) -> None:
     ran = call("grow", bundle, "--out", "grown.bundle", "--degradation", "haze", "--data", "photos")
     assert ran.status == 1
-    assert "has no network that can grow (lira or lira_compact): train a network that can grow" in ran.err
+    assert "has no network that can grow (lira, lira_compact, lira_naf): train a network that can grow" in ran.err

@@ -59,7 +59,11 @@ def test_written_weights_describe_themselves(growable: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("parts", "generators", "said"),
     [
-        ([(card("a", "nafnet"), 1.0)], (), r"no network that can grow \(lira or lira_compact\).*recipes/lira.yaml"),
+        (
+            [(card("a", "nafnet"), 1.0)],
+            (),
+            r"no network that can grow \(lira, lira_compact, lira_naf\).*recipes/lira.yaml",
+        ),
         ([(card("a"), 1.0), (card("b"), 2.0)], ("a", "b"), "a, b are several networks that can grow"),
         ([(card("a"), 1.0), (card("b", width=32), 1.0)], ("a", "b"), "a, b are several networks that can grow"),
         ([(card("a", grown=1), 1.0)], ("a",), "a should be the tasks 0 to 1 of one network, each once, and 0 is not"),

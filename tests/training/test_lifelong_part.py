@@ -49,7 +49,7 @@ def test_the_guide_describes_every_key_with_its_default() -> None:
         ({"lifelong": part(strategy="joint")}, "strategy: joint also needs lifelong.watch"),
         ({"lifelong": part(strategy="ewc", old_folder="photos")}, "strategy: ewc also needs lifelong.watch"),
         ({"lifelong": {"stage": "replay", "restorer": "r"}}, "trains network.name=replay_generator, not lira_compact"),
-        ({"lifelong": part(), "network": {"name": "srresnet"}}, "trains network.name=lira or lira_compact"),
+        ({"lifelong": part(), "network": {"name": "srresnet"}}, "trains network.name=lira or lira_compact or lira_naf"),
         ({"lifelong": part(), "compile": True}, "lifelong and compile do not go together"),
         ({"lifelong": part(), "data__gray": True}, "for colour pictures"),
     ],

@@ -11,7 +11,7 @@ import torch
 from unblemish.lifelong.errors import LifelongError
 from unblemish.lifelong.experts_task import ExpertsTask
 from unblemish.lifelong.grow_task import GrowTask
-from unblemish.lifelong.growing import frozen, join_experts, start_growing
+from unblemish.lifelong.growing import frozen, join_experts, join_nafnet, start_growing
 from unblemish.lifelong.importance import fisher_information
 from unblemish.lifelong.replay_task import ReplayTask
 from unblemish.lifelong.strategies import (
@@ -27,10 +27,11 @@ from unblemish.lifelong.strategies import (
 from unblemish.networks.base import Network
 from unblemish.networks.lira import Lira
 from unblemish.networks.loading import load_described
+from unblemish.networks.nafnet import NAFNet
 from unblemish.networks.replay_generator import ReplayGenerator
 from unblemish.training.batches import draw_batch, step_seed
 from unblemish.training.division import patch_source, split_pictures
-from unblemish.training.lifelong_part import GrowPart, JoinPart, ReplayPart
+from unblemish.training.lifelong_part import NETWORKS, GrowPart, JoinPart, ReplayPart
 from unblemish.training.losses import Loss
 from unblemish.training.recipe import Recipe
 from unblemish.training.synthesis import Synthesis
@@ -61,7 +62,7 @@ def lifelong_task(recipe: Recipe, plain: RestorationTask, *, use_start: bool) ->
     assert isinstance(network, Lira)
     if isinstance(part, JoinPart):
         if use_start and not recipe.network.start:
-            join_experts(network, load_lira(part.experts))
+            _join(network, part.experts)
         return plain
     if isinstance(part, GrowPart):
         old = load_lira(part.old)
@@ -70,6 +71,15 @@ def lifelong_task(recipe: Recipe, plain: RestorationTask, *, use_start: bool) ->
             start_growing(network, old)
         return GrowTask(network, plain.loss, knowledge(recipe, part, network, old, plain.loss), part.watch)
     return ExpertsTask(network, plain.loss, recipe.degradations.names)
+
+
+def _join(network: Lira, experts: Path) -> None:
+    """Fills a base network with the experts of a file."""
+    trained = load_described(experts)
+    if isinstance(trained, NAFNet):
+        join_nafnet(network, trained)
+    else:
+        join_experts(network, _as_lira(trained, experts))
 
 
 def knowledge(recipe: Recipe, part: GrowPart, network: Lira, old: Lira, loss: Loss) -> OldKnowledge:
@@ -136,10 +146,13 @@ def load_lira(path: Path) -> Lira:
         LifelongError: The file holds another network.
         NetworkError: It cannot be read.
     """
-    network = load_described(path)
+    return frozen(_as_lira(load_described(path), path))
+
+
+def _as_lira(network: Network, path: Path) -> Lira:
     if not isinstance(network, Lira):
-        raise LifelongError(f"{path}: holds no network that can grow: give weights of lira or lira_compact")
-    return frozen(network)
+        raise LifelongError(f"{path}: holds no network that can grow: give weights of {', '.join(NETWORKS)}")
+    return network
 
 
 def _generator(path: Path) -> Network:

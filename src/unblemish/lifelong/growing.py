@@ -9,6 +9,8 @@ from torch import nn
 
 from unblemish.lifelong.errors import LifelongError
 from unblemish.networks.lira import Lira
+from unblemish.networks.lira_naf import FoldedDecoder, FoldedExtractor, NAFExpert
+from unblemish.networks.nafnet import NAFNet
 
 
 def join_experts(network: Lira, experts: Lira) -> None:
@@ -33,11 +35,42 @@ def join_experts(network: Lira, experts: Lira) -> None:
         ) from error
 
 
+def join_nafnet(network: Lira, nafnet: NAFNet) -> None:
+    """Makes a base network of one expert of a trained NAFNet, whose results it has from then on.
+
+    Args:
+        network: `lira_naf`, freshly drawn; changed in place.
+        nafnet: `nafnet_compact` of its width; not changed.
+
+    Raises:
+        LifelongError: Either is another network.
+    """
+    branch, expert = network.branch(0), network.experts[0]
+    extractor, decoder = branch.extractor, branch.decoder
+    inside = {key: value for key, value in nafnet.state_dict().items() if key.split(".")[0] not in ("intro", "ending")}
+    try:
+        if not (isinstance(expert, NAFExpert) and len(network.experts) == len(expert.bodies) == 1):
+            raise RuntimeError("not one NAFNet's inside")
+        assert isinstance(extractor, FoldedExtractor)
+        assert isinstance(decoder, FoldedDecoder)
+        expert.bodies[0].load_state_dict(inside)
+        extractor.to_half.load_state_dict(nafnet.intro.state_dict())
+        decoder.last.load_state_dict(nafnet.ending.state_dict())
+    except RuntimeError as error:
+        raise LifelongError(
+            "these weights do not fit the network: lira_naf of one expert and two blocks goes on from nafnet_compact "
+            "of its width"
+        ) from error
+    for added in (*extractor.to_quarter.parameters(), *decoder.up.parameters()):
+        nn.init.zeros_(added)
+
+
 def start_growing(network: Lira, old: Lira) -> None:
     """Fills a freshly drawn network with all weights of one that has grown once less.
 
     The new extractor, gating and decoder start as copies of the newest old ones, whose features the old experts
-    understand; the new expert, its gates and its attention stay as drawn. The paper does not say where they start.
+    understand. So does a new expert of NAF blocks, so that the new task starts where the newest old one is; other
+    experts, gates and attention stay as drawn. The paper does not say where they start.
 
     Args:
         network: Changed in place.
@@ -55,6 +88,8 @@ def start_growing(network: Lira, old: Lira) -> None:
         )
     network.load_state_dict({**wanted, **known})
     network.branch(network.grown).load_state_dict(old.branch(old.grown).state_dict())
+    if isinstance(network.experts[-1], NAFExpert):
+        network.experts[-1].load_state_dict(old.experts[-1].state_dict())
 
 
 def shared_parameters(network: Lira) -> list[nn.Parameter]:

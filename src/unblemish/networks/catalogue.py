@@ -13,7 +13,7 @@ from unblemish.networks.errors import NetworkError
 from unblemish.networks.ffanet import ffanet, ffanet_small
 from unblemish.networks.golf import golf, golf_corrector, golf_first
 from unblemish.networks.idt import idt, idt_small
-from unblemish.networks.lira import lira, lira_compact
+from unblemish.networks.lira import lira, lira_compact, lira_naf
 from unblemish.networks.multiscale import multiscale, multiscale_compact
 from unblemish.networks.multiscale_supernet import multiscale_supernet
 from unblemish.networks.nafnet import nafnet, nafnet_compact, nafnet_deblur
@@ -53,6 +53,7 @@ _CATALOGUE: dict[str, Callable[..., Network]] = {
     "multiscale_supernet": multiscale_supernet,
     "lira": lira,
     "lira_compact": lira_compact,
+    "lira_naf": lira_naf,
     "owan": owan,
     "replay_generator": replay_generator,
 }

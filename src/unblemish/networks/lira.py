@@ -32,6 +32,13 @@ from unblemish.networks.lira_blocks import (
     Widths,
     convolution,
 )
+from unblemish.networks.lira_naf import SIZE_MULTIPLE, FoldedDecoder, FoldedExtractor, NAFExpert, naf_reach
+
+NAF = "naf"
+"""The block whose experts, extractor and decoder are of `lira_naf`."""
+
+BLOCKS = (*BASES, NAF)
+"""What experts are made of."""
 
 
 class Extractor(nn.Module):
@@ -78,12 +85,12 @@ def _doubled(entering: int, leaving: int) -> nn.Sequential:
 class Branch(nn.Module):
     """What one task has of its own besides an amalgam: extractor, gating over the levels, decoder."""
 
-    def __init__(self, widths: Widths, levels: int, bi_sgu: bool) -> None:
+    def __init__(self, widths: Widths, levels: int, bi_sgu: bool, folded: bool) -> None:
         super().__init__()
         kind = BidirectionalGates if bi_sgu else Stack
-        self.extractor = Extractor(widths)
+        self.extractor = FoldedExtractor(widths) if folded else Extractor(widths)
         self.fine, self.coarse = kind(widths.fine, levels), kind(widths.coarse, levels)
-        self.decoder = Decoder(widths)
+        self.decoder = FoldedDecoder(widths) if folded else Decoder(widths)
 
     def decode(self, levels: list[Scales]) -> Tensor:
         """Aggregated features of all levels to what is added to the picture."""
@@ -99,7 +106,7 @@ class Lira(Network):
         widths: Channels at half and at a quarter of the picture's size.
         experts: N, of the base network.
         blocks: M, of each expert: 2, 4, 6 or 8.
-        block: One of `lira_blocks.BASES`.
+        block: One of `BLOCKS`.
         gates: One of `lira_amalgam.GATES`.
         attention: Weigh experts by what the picture asks for.
         bi_sgu: Gate the levels by one another, else convolve them.
@@ -111,7 +118,6 @@ class Lira(Network):
     """
 
     size_multiple = 4
-    receptive_field = None
     expert: int | None = None
 
     def __init__(
@@ -128,24 +134,30 @@ class Lira(Network):
         task: int,
     ) -> None:
         super().__init__()
-        if any(width < 1 or width % WIDTH_MULTIPLE for width in widths):
-            raise ValueError(f"give widths that are multiples of {WIDTH_MULTIPLE}, not {widths.fine}, {widths.coarse}")
+        multiple = 1 if block == NAF else WIDTH_MULTIPLE
+        if any(width < 1 or width % multiple for width in widths):
+            raise ValueError(f"give widths that are multiples of {multiple}, not {widths.fine}, {widths.coarse}")
         if experts < 1 or blocks not in range(2, len(KERNELS) + 1, 2):
             raise ValueError(f"give experts from 1 and blocks of 2, 4, 6 or 8, not {experts}, {blocks}")
-        if block not in BASES or gates not in GATES:
+        if block not in BLOCKS or gates not in GATES:
             raise ValueError(
-                f"give a block of {', '.join(BASES)} and gates of {', '.join(GATES)}, not {block}, {gates}"
+                f"give a block of {', '.join(BLOCKS)} and gates of {', '.join(GATES)}, not {block}, {gates}"
             )
         if grown < 0 or not -1 <= task <= grown:
             raise ValueError(f"grown={grown} and task={task} are not allowed; give grown from 0 and task from -1 to it")
-        levels = blocks // 2
+        levels, folded = blocks // 2, block == NAF
         self.grown, self.task = grown, task
-        self.experts = nn.ModuleList(Expert(widths, blocks, block) for _ in range(experts + grown))
+        if folded:
+            self.size_multiple = SIZE_MULTIPLE
+            self.receptive_field = naf_reach(levels) if gates == "none" and not (attention or bi_sgu) else None
+        self.experts = nn.ModuleList(
+            NAFExpert(widths, levels) if folded else Expert(widths, blocks, block) for _ in range(experts + grown)
+        )
         self.amalgams = nn.ModuleList(
             Amalgam(widths, experts if number == 0 else 2, levels, gates, attention) for number in range(grown + 1)
         )
-        self.branches = nn.ModuleList(Branch(widths, levels, bi_sgu) for _ in range(grown + 1))
-        self._draw_weights()
+        self.branches = nn.ModuleList(Branch(widths, levels, bi_sgu, folded) for _ in range(grown + 1))
+        self._draw_weights(folded)
 
     @property
     def base_experts(self) -> int:
@@ -197,18 +209,22 @@ class Lira(Network):
         fine, coarse = (torch.cat(parts)[back] for parts in zip(*found, strict=True))
         return x + branch.decoder(Scales(fine, coarse))
 
-    def _draw_weights(self) -> None:
-        """As He et al. (ICCV 2015) draw them, but for small residuals, and results that leave a picture as it is."""
+    def _draw_weights(self, folded: bool) -> None:
+        """As He et al. (ICCV 2015) draw them, but for small residuals, and results that leave a picture as it is.
+
+        NAF blocks start as the identity anyway, and what is around them as PyTorch draws it.
+        """
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and not folded:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         for module in self.modules():
             if isinstance(module, DualResidualBlock):
                 module.join.weight.data.mul_(0.1)
-            if isinstance(module, Decoder):
+            if isinstance(module, Decoder | FoldedDecoder):
                 nn.init.zeros_(module.last.weight)
+                nn.init.zeros_(cast(Tensor, module.last.bias))
 
     def branch(self, task: int) -> Branch:
         """What a task has of its own besides its amalgam."""
@@ -250,6 +266,12 @@ def lira(
         task=task,
     )
 
+
+lira_naf = partial(
+    lira, width=48, coarse_width=96, experts=1, blocks=2, block=NAF, gates="none", attention=False, bi_sgu=False
+)
+"""One expert of NAFNet's layers, which is a compact NAFNet when it starts: see `lira_naf`. Each growth adds another.
+Nothing looks at the whole picture, so that tiles leave no seams."""
 
 lira_compact = partial(lira, width=32, coarse_width=32, blocks=4)
 """The same with 32 channels at both scales and four blocks an expert, for CPUs: 2,042,127 parameters."""

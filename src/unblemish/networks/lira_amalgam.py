@@ -11,7 +11,6 @@ Attention is two linear layers on the means of the global feature. Eq. 13 names 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -174,12 +173,12 @@ class BidirectionalGates(nn.Module):
 
 
 class Stack(nn.Module):
-    """What stands for the Bi-SGU in the paper's ablation: one convolution over all levels."""
+    """What stands for the Bi-SGU in the paper's ablation: one convolution over all levels; nothing for a single one."""
 
     def __init__(self, channels: int, levels: int) -> None:
         super().__init__()
-        self.join = nn.Conv2d(levels * channels, channels, 3, padding=1)
+        self.join = nn.Conv2d(levels * channels, channels, 3, padding=1) if levels > 1 else nn.Identity()
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         """`(B, C, H, W)` of each level to one."""
-        return self.join(torch.cat(list(chain(levels)), dim=1))
+        return self.join(torch.cat([*levels], dim=1))

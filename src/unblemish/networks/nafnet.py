@@ -105,18 +105,18 @@ class NAFNet(Network):
         self.encoders, self.downs = nn.ModuleList(), nn.ModuleList()
         for level, blocks in enumerate(encoder):
             channels = width * 2**level
-            self.encoders.append(_blocks(channels, blocks, attention))
+            self.encoders.append(naf_blocks(channels, blocks, attention=attention))
             self.downs.append(nn.Conv2d(channels, 2 * channels, 2, stride=2))
-        self.middle = _blocks(width * 2 ** len(encoder), middle, attention)
+        self.middle = naf_blocks(width * 2 ** len(encoder), middle, attention=attention)
         self.ups, self.decoders = nn.ModuleList(), nn.ModuleList()
         for level, blocks in zip(reversed(range(len(encoder))), decoder, strict=True):
             channels = width * 2**level
             up = nn.Conv2d(2 * channels, 4 * channels, 1, bias=False)
             self.ups.append(nn.Sequential(up, nn.PixelShuffle(2)))
-            self.decoders.append(_blocks(channels, blocks, attention))
+            self.decoders.append(naf_blocks(channels, blocks, attention=attention))
         self.ending = nn.Conv2d(width, folded, 3, padding=1)
         self.size_multiple = fold * 2 ** len(encoder)
-        self.receptive_field = None if attention else _reach(fold, encoder, middle, decoder)
+        self.receptive_field = None if attention else reach(fold, encoder, middle, decoder)
 
     def transform(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)` to the same, H and W multiples of `size_multiple`."""
@@ -133,11 +133,12 @@ class NAFNet(Network):
         return x + F.pixel_shuffle(self.ending(y), self.fold)
 
 
-def _blocks(channels: int, count: int, attention: bool) -> nn.Sequential:
+def naf_blocks(channels: int, count: int, *, attention: bool) -> nn.Sequential:
+    """So many NAF blocks in a row, `(B, channels, H, W)` to the same."""
     return nn.Sequential(*(NAFBlock(channels, attention=attention) for _ in range(count)))
 
 
-def _reach(fold: int, encoder: tuple[int, ...], middle: int, decoder: tuple[int, ...]) -> int:
+def reach(fold: int, encoder: tuple[int, ...], middle: int, decoder: tuple[int, ...]) -> int:
     """Input pixels an output pixel can see on each side: one 3x3 kernel a block, at the stride of its level.
 
     Folding, each halving and each doubling widen the view by at most the pixels of one cell of the coarser grid.

@@ -122,7 +122,7 @@ def find_growable(bundle: Bundle) -> Growable:
     """
     entries = [entry for entry in bundle.manifest.networks if entry.architecture in NETWORKS]
     if not entries:
-        raise BundleError(f"{bundle.path} has no network that can grow ({' or '.join(NETWORKS)}): {_REMEDY}")
+        raise BundleError(f"{bundle.path} has no network that can grow ({', '.join(NETWORKS)}): {_REMEDY}")
     tasks = {_task(entry): entry for entry in entries}
     if len({(one.architecture, one.sha256, json.dumps(_without_task(one), sort_keys=True)) for one in entries}) > 1:
         raise BundleError(

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from unblemish.training.recipe_parts import Part
 
-NETWORKS = ("lira", "lira_compact")
+NETWORKS = ("lira", "lira_compact", "lira_naf")
 """Networks that have experts and can grow."""
 
 GENERATOR = "replay_generator"
@@ -30,7 +30,7 @@ class JoinPart(Part):
     """The base network starts from experts and learns the recipe's blends with all its parameters (Sec. 3.1)."""
 
     stage: Literal["join"]
-    experts: Path = Field(description="safetensors weights of the stage before")
+    experts: Path = Field(description="safetensors weights of the stage before, or a NAFNet's for lira_naf")
 
 
 class ReplayPart(Part):
