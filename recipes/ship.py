@@ -1,16 +1,17 @@
 """Puts trained networks, and what examines pictures, into the default bundle.
 
     python recipes/ship.py network RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE [--options JSON]
+    python recipes/ship.py generator RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE
     python recipes/ship.py examination PHOTOGRAPHS --runs FOLDER --group NAME[=DEGRADATION,...] ...
     python recipes/ship.py figures results/examination.json
 
 The first adds the best weights of a run of `unblemish train`, in half precision, or replaces the network of that
 name, and keeps the run's record in `results/training_NAME.json`, with those of the runs that it began with; options
-that bear on no weight, such as a Golf Optimizer's iterations, may differ from the training's. The second puts the
-named networks into groups of what they treat (or of those degradations), calibrates an examiner for these groups on
-the photographs, and adds it, with the bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE);
-measurements are kept in FOLDER. The third writes what `unblemish bundle measure` found into the cards.
-`recipes/pages.py` writes the documents.
+that bear on no weight, such as a Golf Optimizer's iterations, may differ from the training's. The second does so with
+the generator of a network that can grow, which is called like it. The third puts the named networks into groups of what
+they treat (or of those degradations), calibrates an examiner for these groups on the photographs, and adds it, with the
+bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in FOLDER. The fourth writes
+what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ def ship_network(run: Path, name: str, purpose: str, recipe: str, options: dict[
         Bundle.load(BUNDLE).update(networks)
     else:
         Bundle.write(BUNDLE, networks)
+
+
+def ship_generator(run: Path, name: str, purpose: str, recipe: str) -> None:
+    """Puts the best weights of a generator's training into the bundle; its other parts are not touched."""
+    network, card = trained(run, name, purpose, recipe, role="generator")
+    best = best_validation(json.loads((RECORDS / f"training_{name}_generator.json").read_text(encoding="utf-8")))
+    scores = {f"psnr/{kind}": round(best[kind], 4) for kind in ("damage", "real_damage", "restored", "real_restored")}
+    Bundle.load(BUNDLE).update(generators=[(card.model_copy(update={"scores": scores}), halved(network))])
 
 
 def ship_examination(photographs: Path, runs: Path, named: list[str], descriptor: tuple[Path, str] | None) -> None:
@@ -131,10 +140,19 @@ def ship_figures(result: Path) -> None:
 
 
 def trained(
-    run: Path, name: str, purpose: str, recipe: str, options: dict[str, Any] | None = None
+    run: Path, name: str, purpose: str, recipe: str, options: dict[str, Any] | None = None, role: str = ""
 ) -> tuple[Network, NetworkCard]:
-    """The best network of a run, with some options changed, and its card; records of its trainings are kept."""
-    trainings = keep_records(run, name)
+    """The best network of a run, with some options changed, and its card; records of its trainings are kept.
+
+    Args:
+        run: Its folder.
+        name: Of the network, and with its role of the records.
+        purpose: For the card.
+        recipe: As the card states it.
+        options: Those that differ from the training's.
+        role: Word that tells its records from those of a network of the same name.
+    """
+    trainings = keep_records(run, f"{name}_{role}" if role else name)
     training = trainings[0]
     part = training["recipe"]["network"]
     part = {**part, "options": {**part["options"], **(options or {})}}
@@ -164,7 +182,11 @@ def keep_records(run: Path, name: str) -> list[dict[str, Any]]:
     training["validations"] = validations(run)
     write_result(RECORDS / f"training_{name}.json", without_places(training))
     recipe = training["recipe"]
-    earlier = {"first": (recipe.get("golf") or {}).get("first"), "start": recipe["network"].get("start")}
+    earlier = {
+        "first": (recipe.get("golf") or {}).get("first"),
+        "experts": (recipe.get("lifelong") or {}).get("experts"),
+        "start": recipe["network"].get("start"),
+    }
     runs = {role: Path(weights).parent for role, weights in earlier.items() if weights}
     kept = [keep_records(one, f"{name}_{role}") for role, one in runs.items() if (one / "training.yaml").exists()]
     return [training, *itertools.chain(*kept)]
@@ -224,6 +246,10 @@ def main() -> None:
     network.add_argument(
         "--options", type=json.loads, help='that differ from the training\'s, such as {"iterations": 0}'
     )
+    generator = steps.add_parser("generator")
+    for option in ("--name", "--purpose", "--recipe"):
+        generator.add_argument(option, required=True)
+    generator.add_argument("run", type=Path)
     examination = steps.add_parser("examination")
     examination.add_argument("photographs", type=Path)
     examination.add_argument("--runs", type=Path, required=True)
@@ -235,6 +261,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.step == "network":
         ship_network(arguments.run, arguments.name, arguments.purpose, arguments.recipe, arguments.options)
+    elif arguments.step == "generator":
+        ship_generator(arguments.run, arguments.name, arguments.purpose, arguments.recipe)
     elif arguments.step == "examination":
         new = (arguments.descriptor, arguments.recipe or "") if arguments.descriptor else None
         ship_examination(arguments.photographs, arguments.runs, arguments.group, new)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from unblemish.commands.app import app
 from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.growable import find_growable
 
 pytest.importorskip("skimage")
 ROOT = Path(__file__).parents[1]
@@ -88,6 +89,42 @@ def test_a_run_becomes_a_bundle_with_pages(ship: ModuleType, pages: ModuleType, 
     assert f"{jpeg:.2f}" in (tmp_path / "card.md").read_text()
     pages.write_pictures()
     assert (tmp_path / "images/picture.jpg").exists()
+
+
+def run_recipe(name: str, folder: Path, *changes: str) -> Path:
+    """Trains a recipe for two steps."""
+    tiny = (
+        "steps=2 data.patch=32 batch=2 validation.pictures=2 validation.crop=48 validation.every=2 optimiser.warmup=1"
+    )
+    command = ["train", str(ROOT / "recipes" / name), f"data.folder={ROOT / 'examples'}", *tiny.split(), *changes]
+    ran = CliRunner().invoke(app, [*command, "-o", str(folder)], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return folder
+
+
+def test_a_network_that_grows_ships_with_its_generator(ship: ModuleType, tmp_path: Path) -> None:
+    blends = "degradations.names=[mild_blend,moderate_blend,severe_blend]"
+    first = run_recipe("group_nafnet_compact.yaml", tmp_path / "first", blends, "network.options={width: 4}")
+    options = "network.options={width: 4, coarse_width: 8}"
+    experts = f"lifelong.experts={first / 'best.safetensors'}"
+    base = run_recipe("blends_lira_naf.yaml", tmp_path / "base", options, experts)
+    restorer = f"lifelong.restorer={base / 'best.safetensors'}"
+    replay = run_recipe(
+        "lira_replay.yaml", tmp_path / "replay", "network.options={width: 4, blocks: 1}", restorer, blends,
+        "lifelong.discriminator_width=4", "precision=32-true",
+    )  # fmt: skip
+    ship.measure_margin = lambda *_: 8
+    ship.ship_network(base, "blend", "a test", "recipes/blends_lira_naf.yaml")
+    ship.ship_generator(replay, "blend", "a test", "recipes/lira_replay.yaml")
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert find_growable(bundle).grown == 0
+    assert bundle.entry("blend").steps == 4
+    assert {*bundle.manifest.generators[0].scores} == {
+        "psnr/damage", "psnr/real_damage", "psnr/restored", "psnr/real_restored"
+    }  # fmt: skip
+    assert {path.name for path in tmp_path.glob("training_*")} == {
+        "training_blend.json", "training_blend_experts.json", "training_blend_generator.json"
+    }  # fmt: skip
 
 
 def test_a_page_without_the_block_is_named(pages: ModuleType, tmp_path: Path) -> None:
