@@ -149,8 +149,8 @@ def test_autocast_and_gradients_do_not_reach_inside(degradation: Degradation, ba
 
 
 def test_names_are_those_of_the_classes_and_the_eleven_are_known() -> None:
-    assert len(catalogue.operators()) == 17
-    assert catalogue.names()[:17] == catalogue.operators()
+    assert len(catalogue.operators()) == 19
+    assert catalogue.names()[:19] == catalogue.operators()
     assert len(catalogue.names()) == len(set(catalogue.names()))
     for name in catalogue.names():
         assert catalogue.create(name).name == name

@@ -16,6 +16,7 @@ from unblemish.degradations.darkness import Darkness
 from unblemish.degradations.errors import DegradationError
 from unblemish.degradations.inpainting import Inpainting
 from unblemish.degradations.noise import GaussianNoise, GrayGaussianNoise, PoissonNoise, SaltAndPepper
+from unblemish.degradations.reproduction import Halftone, Interlacing
 from unblemish.degradations.resampling import SuperResolution
 from unblemish.degradations.richardson_lucy import RichardsonLucy
 from unblemish.degradations.ringing import Ringing
@@ -39,6 +40,8 @@ _OPERATORS: dict[str, type[Degradation]] = {
     "gray_gaussian_noise": GrayGaussianNoise,
     "camera_shake": CameraShake,
     "rotating_shake": RotatingShake,
+    "halftone": Halftone,
+    "interlacing": Interlacing,
 }
 
 _BLENDS: dict[str, Callable[[], Degradation]] = {

@@ -16,7 +16,7 @@ from unblemish.restoration.examining import describer
 from unblemish.restoration.gains import measure_gains
 from unblemish.restoration.treatment import Treatment
 
-STRANGE = ("haze", "darkness", "rain")
+STRANGE = ("haze", "darkness", "rain", "halftone", "interlacing")
 """Damage that stands for everything unknown while an examiner is calibrated, as far as no group treats it."""
 
 Progress = Callable[[str, int, int], None]
