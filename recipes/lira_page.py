@@ -1,0 +1,175 @@
+"""Writes what was measured of LIRA into the blocks of `docs/lifelong.md`, and Fig. 4's pictures into `docs/images`.
+
+    python recipes/lira_page.py            # all blocks
+    python recipes/lira_page.py base parts
+
+Results are those of the studies `recipes/studies/lira_NAME.yaml`, as `results/lira_NAME.json`, and of
+`recipes/lira_sizes.py`; their headers have the commands. Blocks need lira_base (base, parts), lira_sizes (sizes),
+lira_haze and lira_darkness. Where there are results of lira_experts, lira_replay or the warm-ups too, seconds and
+curves tell of them. Arms, seeds and scores may be missing, and the page says which.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from lira_curves import save_growth
+from lira_growth import beside, growth_text
+from lira_sizes_page import sizes_text
+from lira_study import Each, Found, cell, difference, listed, origins, pace, prepared
+from page_blocks import replace_block
+
+from unblemish.evaluation.markdown import markdown_table
+from unblemish.evaluation.metrics import create_metric
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, RESULTS, IMAGES = ROOT / "docs/lifelong.md", ROOT / "results", ROOT / "docs/images"
+
+METRICS = ("psnr", "ssim")
+SCENES = ("haze", "darkness")
+
+PARTS = {
+    "without_experts": "without pretrained experts",
+    "durb_m": "DuRB-M's blocks for selective kernels",
+    "half_of_gates": "without half of the gates",
+    "without_gates": "without gates",
+    "without_attention": "without attention",
+    "without_bi_sgu": "without bidirectional gating",
+}
+"""Arms of the ablation in words."""
+
+
+def base_text(results: Path) -> str:
+    """Table 1: the damaged pictures, networks of other kinds, and LIRA's base network.
+
+    Raises:
+        SystemExit: There is no result, or nothing is scored.
+    """
+    found = Found.load(results / "lira_base.json")
+    others = [arm for arm in found.arms if not _is_ours(found, arm)]
+    shown = [*others, *(arm for arm in found.arms if arm == found.reference)]
+    rows = [["input", "", "", *_input(found)]]
+    for arm in shown:
+        label = found.label(arm, f"`{found.recipe(arm)['network']['name']}`")
+        rows.append([label, f"{found.parameters(arm):,}", pace(found, arm), *_scores(found, arm)])
+    headings = ["network", "parameters", "s", *_headings(found)]
+    words = "s: seconds of training, and after + of the experts that a network starts from."
+    said = [_against(found, arm) for arm in others if found.reference in found.arms]
+    return _joined(
+        f"{found.budget_text()} {words}", markdown_table(headings, rows), " ".join(said), *origins(found, ())
+    )
+
+
+def parts_text(results: Path) -> str:
+    """Table 3: LIRA's base network, and itself without each of its parts.
+
+    Raises:
+        SystemExit: There is no result, or nothing is scored.
+    """
+    found = Found.load(results / "lira_base.json")
+    apart = {arm: _apart(found, arm) for arm in found.arms if _is_ours(found, arm) and arm != found.reference}
+    rows = [
+        [found.label(arm, PARTS.get(arm, arm.replace("_", " "))), *_scores(found, arm), cell(each, 3, "+")]
+        for arm, each in apart.items()
+    ]
+    if found.reference in found.arms:
+        rows.append([found.label(found.reference, "all parts"), *_scores(found, found.reference), ""])
+    headings = ["network", *_headings(found), "PSNR less that of all parts, paired by seed"]
+    return _joined(found.budget_text(), markdown_table(headings, rows), _worth(apart), *origins(found, ()))
+
+
+def _is_ours(found: Found, arm: str) -> bool:
+    """Whether an arm's network is of the kind that the study is about."""
+    return found.recipe(arm)["network"]["name"] == found.content["study"]["changes"]["network.name"]
+
+
+def _levels(found: Found) -> list[str]:
+    return list(found.content["study"]["scored"])
+
+
+def _headings(found: Found) -> list[str]:
+    return [f"{create_metric(m).title}, {damage.partition('_')[0]}" for m in METRICS for damage in _levels(found)]
+
+
+def _input(found: Found) -> list[str]:
+    return [f"{found.before(d, m):.{create_metric(m).decimals}f}" for m in METRICS for d in _levels(found)]
+
+
+def _scores(found: Found, arm: str) -> list[str]:
+    return [cell(found.each(arm, [d], m), create_metric(m).decimals) for m in METRICS for d in _levels(found)]
+
+
+def _apart(found: Found, arm: str) -> Each:
+    """Mean PSNR over the levels less the reference's; empty where no seed has both."""
+    ours = found.each(found.reference, _levels(found), "psnr") if found.reference in found.arms else {}
+    return difference(found.each(arm, _levels(found), "psnr"), ours)
+
+
+def _against(found: Found, arm: str) -> str:
+    """One sentence about LIRA and another network; empty where no seed has both."""
+    if not (apart := _apart(found, arm)):
+        return ""
+    ours, theirs = found.reference, f"`{found.recipe(arm)['network']['name']}`"
+    size = found.parameters(ours) / found.parameters(arm)
+    before, _ = prepared(found, ours)
+    time = (fmean(found.seconds(ours).values()) + before) / fmean(found.seconds(arm).values())
+    return (
+        f"In mean PSNR over the levels LIRA's base network is {beside(-fmean(apart.values()))} {theirs}, with "
+        f"{size:.2g} times its parameters and {time:.2g} times its seconds of training"
+        f"{', that of the experts included' if before else ''}."
+    )
+
+
+def _worth(apart: dict[str, Each]) -> str:
+    """Which parts help with every seed, and which with none; empty where nothing is known."""
+    known = {arm: each for arm, each in apart.items() if each}
+    if not known:
+        return ""
+    means = {arm: fmean(each.values()) for arm, each in known.items()}
+    worst = min(means, key=means.__getitem__)
+    kinds = {
+        "worse with every seed": [arm for arm, each in known.items() if max(each.values()) < 0],
+        "better with every seed": [arm for arm, each in known.items() if min(each.values()) > 0],
+    }
+    rest = [arm for arm in known if not any(arm in arms for arms in kinds.values())]
+    kinds["seeds disagree"] = rest
+    told = [f"{words}: {listed(PARTS.get(a, a) for a in arms)}" for words, arms in kinds.items() if arms]
+    return (
+        f"Against all parts, in mean PSNR over the levels, {'; '.join(told)}. Lowest: "
+        f"{PARTS.get(worst, worst)}, {means[worst]:+.3f} dB."
+    )
+
+
+def _joined(*parts: str) -> str:
+    return "\n" + "\n\n".join(filter(None, parts)) + "\n"
+
+
+BLOCKS: dict[str, Callable[[Path], str]] = {
+    "base": base_text,
+    "parts": parts_text,
+    "sizes": sizes_text,
+    **{scene: lambda results, scene=scene: growth_text(results, scene) for scene in SCENES},
+}
+"""What writes each block."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Writes the blocks; all texts are there before the page is touched."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("blocks", nargs="*", metavar="BLOCK", help=f"of {', '.join(BLOCKS)}; all by default")
+    chosen = parser.parse_args(words).blocks or list(BLOCKS)
+    if unknown := [name for name in chosen if name not in BLOCKS]:
+        raise SystemExit(f"no block is called {listed(unknown)}; choose from {', '.join(BLOCKS)}")
+    texts = {name: BLOCKS[name](RESULTS) for name in chosen}
+    for scene in SCENES:
+        if scene in texts:
+            save_growth(Found.load(RESULTS / f"lira_{scene}.json"), IMAGES / f"lira_{scene}.png")
+    for name, text in texts.items():
+        replace_block(PAGE, name, text)
+
+
+if __name__ == "__main__":
+    main()
