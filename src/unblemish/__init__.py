@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from unblemish.restoration.examining import examine, load_examiner
     from unblemish.restoration.restorer import Restorer
     from unblemish.restoration.single import restore
+    from unblemish.restoration.single_growth import grow
 
     __version__: str
 
@@ -32,6 +33,7 @@ __all__ = [
     "UserError",
     "__version__",
     "examine",
+    "grow",
     "load_examiner",
     "read",
     "restore",
@@ -46,6 +48,7 @@ _HOMES = {
     "Restorer": "unblemish.restoration.restorer",
     "UserError": "unblemish.errors",
     "examine": "unblemish.restoration.examining",
+    "grow": "unblemish.restoration.single_growth",
     "load_examiner": "unblemish.restoration.examining",
     "read": "unblemish.pictures.reading",
     "restore": "unblemish.restoration.single",

@@ -142,8 +142,18 @@ def test_other_partners_are_measured_anew(describe_with, photographs, tmp_path, 
         observe(**given, given=fog)
 
 
+def test_other_kinds_alone_are_measured_when_some_join(describe_with, photographs, tmp_path, monkeypatch) -> None:
+    first = observe(describe_with, photographs[:1], KINDS, tmp_path)
+    measured = []
+    monkeypatch.setattr(module, "measure", lambda features, x: measured.append(x) or measure(features, x))
+    again = observe(describe_with, photographs[:1], ("jpeg", *KINDS), tmp_path)
+    assert [one.kind for one in again] == ["jpeg", *KINDS]
+    assert len(measured) == 1
+    assert torch.equal(again[2].moments, first[1].moments)
+
+
 def test_the_names_of_stored_observations_stay(tmp_path, monkeypatch) -> None:
-    """What earlier versions stored is found again: this name is one that the first of them gave."""
+    """What earlier versions stored is found again: these are names that the first of them gave."""
 
     class Features:
         fingerprint = "descriptor"
@@ -151,11 +161,13 @@ def test_the_names_of_stored_observations_stay(tmp_path, monkeypatch) -> None:
     pixels = bytes(number % 251 for number in range(8 * 8 * 3))
     header = struct.pack("<IHHIIiiHHIIiiII", 54 + len(pixels), 0, 0, 54, 40, 8, 8, 1, 24, 0, len(pixels), 0, 0, 0, 0)
     (tmp_path / "photograph.bmp").write_bytes(b"BM" + header + pixels)
-    seen = {f"{kind}.{part}": torch.zeros(1) for kind in ("clean", "jpeg") for part in ("moments", "tones", "errors")}
-    seen |= {f"{kind}.signature": torch.zeros(1) for kind in ("clean", "jpeg")}
-    monkeypatch.setattr(module, "_measured", lambda *_: seen)
+    seen = {part: torch.zeros(1) for part in ("moments", "tones", "signature", "errors")}
+    monkeypatch.setattr(module, "_measured", lambda *_: ((kind, seen) for kind in ("clean", "jpeg")))
     observe(Features(), [tmp_path / "photograph.bmp"], ("clean", "jpeg"), tmp_path / "kept", seed=3)
-    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["76edea150d1bde99fab9d0e1.safetensors"]
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {
+        "bb565e8ec524623e609b0860.safetensors",
+        "34cf0126cd151eaf2b38d69b.safetensors",
+    }
 
 
 def test_pairs_of_two_sizes_are_not_left_out(describe_with, photographs, tmp_path, fog) -> None:

@@ -129,6 +129,21 @@ def test_nothing_is_treated_twice(photographs, tmp_path, monkeypatch) -> None:
         measured(other)
 
 
+def test_other_kinds_alone_are_treated_when_some_join(photographs, tmp_path, monkeypatch) -> None:
+    def measured(kinds: tuple[str, ...]) -> list[float | None]:
+        seen = observations(photographs[:1], kinds)
+        return measure_gains(seen, ["any"] * len(seen), {"any": treatment(Smooth())}, tmp_path / "kept", pictures=1)
+
+    first = measured(KINDS)
+    asked = []
+    monkeypatch.setattr(
+        module, "specimens", lambda path, kinds, *more: asked.append(kinds) or specimens(path, kinds, *more)
+    )
+    again = measured(("jpeg", *KINDS))
+    assert asked == [["jpeg"]]
+    assert again[1:] == first
+
+
 def test_gains_on_given_damage(photographs, tmp_path, monkeypatch) -> None:
     pixels = read(photographs[0]).pixels
     noise = np.random.default_rng(0).normal(0, 25, pixels.shape)
@@ -173,6 +188,6 @@ def test_the_names_of_stored_gains_stay(tmp_path) -> None:
     photograph, folder = tmp_path / "photograph.bmp", tmp_path / "kept"
     photograph.write_bytes(b"BM" + header + pixels)
     folder.mkdir()
-    (folder / "5964ce3c40e0acd33b1961f1.json").write_text("[null, 1.25]")
+    (folder / "9c0f8d9897b9a4e73c55341d.json").write_text("1.25")
     seen = observations([photograph], ("clean", "jpeg"))
     assert measure_gains(seen, ["any"] * 2, {"any": Known()}, folder, pictures=1, seed=3) == [None, 1.25]

@@ -9,11 +9,9 @@ import typer
 
 from unblemish.commands import options
 from unblemish.commands.built_bundle import closing_lines, group_lines, listener, size_line
-from unblemish.errors import UserError
 
 if TYPE_CHECKING:
     from unblemish.restoration.bundle import Bundle
-    from unblemish.restoration.growth_recipe import GrowthPlan, NewDamage
 
 Overrides = Annotated[
     list[str] | None,
@@ -59,47 +57,40 @@ def grow(
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
-        from unblemish.restoration.building_recipe import LICENCE
-        from unblemish.restoration.bundle import Bundle
         from unblemish.restoration.group_training import BuildStoppedError
-        from unblemish.restoration.growable import find_growable
-        from unblemish.restoration.growing import grow as carry_out
-        from unblemish.restoration.growth_recipe import STEPS, GrowthPlan, base_recipe, write_default
+        from unblemish.restoration.single_growth import grow as carry_out
 
-    damage = _damage(degradation, data, pairs)
-    given = Bundle.load(bundle)
-    growable = find_growable(given)
-    folder = runs or out.with_name(f"{out.name}.runs")
-    old = growable.write(folder / "old")
-    if recipe is None:
-        write_default(folder / "recipe.yaml", growable, old, damage, steps or STEPS, warmup)
-    joint = base_recipe(recipe or folder / "recipe.yaml", growable, old, damage, steps, overrides or [])
-    plan = GrowthPlan(damage, joint, warmup, replay_steps, tolerance, licence or LICENCE, accelerator)
     try:
-        grown = carry_out(plan, given, out, folder, listener())
+        grown = carry_out(
+            bundle,
+            degradation,
+            out,
+            data=data,
+            pairs=pairs,
+            runs=runs,
+            recipe=recipe,
+            overrides=overrides or [],
+            steps=steps,
+            warmup=warmup,
+            replay_steps=replay_steps,
+            tolerance=tolerance,
+            licence=licence,
+            accelerator=accelerator,
+            listener=listener(),
+        )
     except BuildStoppedError as stop:
         typer.echo(str(stop), err=True)
         raise typer.Exit(130) from None
-    typer.echo(_report(grown, plan))
+    typer.echo(_report(grown, tolerance))
 
 
-def _damage(names: list[str], data: Path | None, pairs: tuple[Path, Path] | None) -> NewDamage:
-    from unblemish.restoration.growth_recipe import NewDamage, folders_of_pairs
-
-    if pairs and data is None:
-        return NewDamage(tuple(names), *folders_of_pairs(*pairs))
-    if data and pairs is None:
-        return NewDamage(tuple(names), data)
-    raise UserError("give either --data with clean photographs, or --pairs with damaged and clean ones")
-
-
-def _report(bundle: Bundle, plan: GrowthPlan) -> str:
+def _report(bundle: Bundle, tolerance: float) -> str:
     """Gain of the new group, what the old tasks have kept, scores of the examiner, and what to do next."""
     from unblemish.restoration.grown_cards import AFTER, BEFORE
 
     new = bundle.groups[-1]
     lines = [size_line(bundle), *group_lines(bundle, [new]), "", f"PSNR: {bundle.entry(new.network).protocol}."]
-    lines += ["", f"What it knew, on replayed pictures (at most {plan.tolerance:g} dB may be lost):"]
+    lines += ["", f"What it knew, on replayed pictures (at most {tolerance:g} dB may be lost):"]
     kept = [(entry.name, entry.scores) for entry in bundle.manifest.networks if AFTER in entry.scores]
     width = max(len(name) for name, _ in kept)
     for name, scores in kept:

@@ -1,10 +1,13 @@
-"""Observations: the measurements of many specimens, kept on disk so that an interrupted calibration goes on."""
+"""Observations: the measurements of many specimens, kept on disk one by one.
+
+An interrupted calibration goes on, and one with more kinds of damage measures only these.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +55,23 @@ class Observation:
         return fold_of(self.path)
 
 
+def _observed(
+    features: DeepRepresentation, path: Path, kinds: Sequence[str], folder: Path, seed: int, given: Given
+) -> list[Observation]:
+    """Of one photograph."""
+    seen = digests(path, kinds, given)
+    files = {
+        kind: folder / f"{key([VERSION, features.fingerprint, path.name, *seen[kind], kind, seed])}.safetensors"
+        for kind in kinds
+    }
+    kept = {kind: _kept(stored) for kind, stored in files.items()}
+    missing = [kind for kind, tensors in kept.items() if tensors is None]
+    for kind, tensors in _measured(features, path, missing, seed, given) if missing else ():
+        write_atomically(files[kind], save(tensors))
+        kept[kind] = tensors
+    return [Observation(path, kind, **tensors) for kind, tensors in kept.items() if tensors is not None]
+
+
 def fold_of(path: Path) -> int:
     """The fold of a photograph: by its name, so that it stays the same in other company."""
     return hashlib.sha256(path.name.encode()).digest()[0] % MEMBERS
@@ -88,40 +108,30 @@ def observe(
     found: list[Observation] = []
     for number, path in enumerate(paths, 1):
         try:
-            seen = shown(path, kinds, given)
-            content, *partners = digests(path, seen, given)
-            key = json.dumps([VERSION, features.fingerprint, path.name, content, seen, seed, *partners])
-            stored = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.safetensors"
-            tensors = _kept(stored)
-            if tensors is None:
-                tensors = _measured(features, path, seen, seed, given)
-                write_atomically(stored, save(tensors))
+            found += _observed(features, path, shown(path, kinds, given), folder, seed, given)
         except PairSizeError:
             raise
         except (PictureError, FileNotFoundError):
             continue
-        found += [
-            Observation(
-                path, kind, *(tensors[f"{kind}.{part}"] for part in ("moments", "tones", "signature", "errors"))
-            )
-            for kind in seen
-        ]
         on_progress(number, len(paths))
     if not found:
         raise ExaminationError(f"none of {len(paths)} photographs can be read; give a folder of clean pictures")
     return found
 
 
-def digests(path: Path, kinds: Sequence[str], given: Given) -> list[str | dict[str, str]]:
-    """What tells a photograph's specimens from those of other files: its digest, and by kind those of its partners.
-
-    The latter is left out where there are none, so that what was stored before there could be any is still found.
+def digests(path: Path, kinds: Sequence[str], given: Given) -> dict[str, list[str]]:
+    """What tells a photograph's specimens from those of other files: its digest, and that of its partner if any.
 
     Raises:
         FileNotFoundError: One of the files is missing.
     """
-    partners = {kind: _digest(given[kind][path]) for kind in kinds if path in given.get(kind, {})}
-    return [_digest(path), *([partners] if partners else [])]
+    own = _digest(path)
+    return {kind: [own, *([_digest(partner)] if (partner := given.get(kind, {}).get(path)) else [])] for kind in kinds}
+
+
+def key(parts: Sequence[object]) -> str:
+    """A file's name for what depends on these parts."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
 def _digest(path: Path) -> str:
@@ -138,18 +148,19 @@ def _kept(stored: Path) -> dict[str, Tensor] | None:
 
 def _measured(
     features: DeepRepresentation, path: Path, kinds: Sequence[str], seed: int, given: Given
-) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Of each kind the parts of its `Observation`."""
     for specimen in specimens(path, kinds, seed, given):
         measured = measure(features, specimen.damaged)
-        signature = torch.tensor([measured.signature.alpha, measured.signature.sigma])
-        tensors |= {
-            f"{specimen.kind}.moments": measured.moments,
-            f"{specimen.kind}.tones": measured.tones,
-            f"{specimen.kind}.signature": signature,
-            f"{specimen.kind}.errors": _errors(specimen, measured.grid),
-        }
-    return tensors
+        yield (
+            specimen.kind,
+            {
+                "moments": measured.moments,
+                "tones": measured.tones,
+                "signature": torch.tensor([measured.signature.alpha, measured.signature.sigma]),
+                "errors": _errors(specimen, measured.grid),
+            },
+        )
 
 
 def _errors(specimen: Specimen, grid: PatchGrid) -> Tensor:

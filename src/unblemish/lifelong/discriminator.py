@@ -13,7 +13,8 @@ SLOPE = 0.2
 """Of the leaky activations, for negative values."""
 
 DETAIL = 4.0
-"""Factor of the differences from the local mean; the picture itself counts with its inverse."""
+"""Factor of the differences from the local mean and from the clean picture; the picture beside details counts with its
+inverse."""
 
 SMALLEST = 24
 """Side of the smallest patches that it can judge, pixels."""
@@ -27,17 +28,20 @@ class Discriminator(nn.Module):
     effect; they are there as published.
 
     With `details` it also sees what differs from the mean of three by three pixels, in larger numbers than the picture,
-    and does not normalise: noise and blur then show within some hundred steps instead of thousands.
+    and does not normalise: noise and blur then show within some hundred steps instead of thousands. With `paired` it
+    also sees what differs from the clean picture, as in Isola et al.
 
     Args:
         width: Channels of the first layer; the next ones have twice, four and eight times as many.
         details: See above; False as published.
+        paired: See above; False as published.
     """
 
-    def __init__(self, width: int, details: bool = False) -> None:
+    def __init__(self, width: int, details: bool = False, paired: bool = False) -> None:
         super().__init__()
-        self.details = details
-        layers: list[nn.Module] = [nn.Conv2d(6 if details else 3, width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
+        self.details, self.paired = details, paired
+        seen = 3 * (1 + details + paired)
+        layers: list[nn.Module] = [nn.Conv2d(seen, width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         for factor, stride in ((2, 2), (4, 2), (8, 1)):
             entering, leaving = factor // 2 * width, factor * width
             layers.append(nn.Conv2d(entering, leaving, 4, stride=stride, padding=1))
@@ -49,11 +53,12 @@ class Discriminator(nn.Module):
         else:
             start_small(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, clean: Tensor | None = None) -> Tensor:
         """Judges pictures.
 
         Args:
             pictures: `(B, 3, H, W)` float32, [0, 1], H and W at least `SMALLEST`.
+            clean: The same before they were damaged; needed where it is `paired`.
 
         Returns:
             `(B, 1, H / 8 - 2, W / 8 - 2)` float32, rounded down: logits, the larger the likelier the place is real.
@@ -71,6 +76,9 @@ class Discriminator(nn.Module):
         if self.details:
             local = F.avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)
             seen = torch.cat([seen / DETAIL, DETAIL * (pictures - local)], dim=1)  # (B, 6, H, W)
+        if self.paired:
+            assert clean is not None
+            seen = torch.cat([seen, DETAIL * (pictures - clean)], dim=1)  # (B, 6 or 9, H, W)
         return self.layers(seen).float()
 
 

@@ -41,7 +41,7 @@ class ReplayTask(Task):
         self.restorer = restorer.eval().requires_grad_(False)
         self.part = part
         # At rest the discriminator wants no gradients: the generator's loss goes through it, too.
-        self.discriminator = Discriminator(part.discriminator_width, part.details).requires_grad_(False)
+        self.discriminator = Discriminator(part.discriminator_width, part.details, part.paired).requires_grad_(False)
         self.pool = GeneratedPool(part.pool)
         self._adversarial = ADVERSARIAL[part.adversarial]
         self._judges = list(self.discriminator.parameters())
@@ -60,8 +60,8 @@ class ReplayTask(Task):
         which that one has just moved.
         """
         damaged = self.network(batch.clean).float()
-        judging = self._move_discriminator(batch.degraded, damaged)
-        adversarial = self._adversarial.deceiving(self.discriminator(damaged))
+        judging = self._move_discriminator(batch, damaged)
+        adversarial = self._adversarial.deceiving(self.discriminator(damaged, batch.clean))
         cycle = l1(self.restorer(damaged).float(), batch.clean)
         return {
             "loss": adversarial + self.part.cycle_weight * cycle,
@@ -116,12 +116,13 @@ class ReplayTask(Task):
         """Takes that back; the optimiser's settings stay those of `part`."""
         self._adam.load_state_dict({**state["adam"], "param_groups": self._adam.state_dict()["param_groups"]})
 
-    def _move_discriminator(self, real: Tensor, damaged: Tensor) -> Tensor:
+    def _move_discriminator(self, batch: Batch, damaged: Tensor) -> Tensor:
         """One step of the discriminator; half its loss slows it down against the generator (CycleGAN, Sec. 7.1)."""
+        fake, before = self.pool(torch.cat([damaged, batch.clean], dim=1)).split(3, dim=1)  # (B, 3, H, W) each
         self.discriminator.requires_grad_(True)
         try:
             with torch.enable_grad():  # a rehearsal wants none
-                judged = self.discriminator(real), self.discriminator(self.pool(damaged))
+                judged = self.discriminator(batch.degraded, batch.clean), self.discriminator(fake, before)
                 loss = 0.5 * self._adversarial.judging(*judged)
                 gradients = torch.autograd.grad(loss, self._judges)
         finally:

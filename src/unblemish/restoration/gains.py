@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
-from unblemish.examination.observations import VERSION, Observation, digests
-from unblemish.examination.specimens import CLEAN, NOTHING_GIVEN, Given, specimens
+from unblemish.examination.observations import VERSION, Observation, digests, key
+from unblemish.examination.specimens import CLEAN, NOTHING_GIVEN, Given, Specimen, specimens
 from unblemish.files import write_atomically
 from unblemish.restoration.treatment import Treatment
 
@@ -67,21 +66,22 @@ def _gains(
     path: Path, groups: Mapping[str, str], treatments: Mapping[str, Treatment], folder: Path, seed: int, given: Given
 ) -> list[float | None]:
     """Of one photograph, in the order of `groups`."""
-    named = [(kind, treatments[group].fingerprint) for kind, group in groups.items()]
-    content, *partners = digests(path, list(groups), given)
-    key = hashlib.sha256(json.dumps([VERSION, path.name, content, named, seed, *partners]).encode()).hexdigest()
-    stored = folder / f"{key[:24]}.json"
-    if stored.exists():
-        return json.loads(stored.read_text(encoding="utf-8"))
-    found = []
-    for specimen in specimens(path, list(groups), seed, given):
-        if specimen.kind == CLEAN:
-            found.append(None)
-            continue
-        prepare = preset("rgb").prepare
-        treated = treatments[groups[specimen.kind]].restore_tensor(specimen.damaged[None])
-        clean = prepare(specimen.clean[None])
-        before, after = (min(MOST, float(psnr(prepare(x), clean))) for x in (specimen.damaged[None], treated))
-        found.append(round(max(-CEILING, min(CEILING, after - before)), 4))
-    write_atomically(stored, json.dumps(found).encode())
-    return found
+    seen = digests(path, list(groups), given)
+    files = {
+        kind: folder / f"{key([VERSION, path.name, *seen[kind], kind, treatments[group].fingerprint, seed])}.json"
+        for kind, group in groups.items()
+        if kind != CLEAN
+    }
+    missing = [kind for kind, stored in files.items() if not stored.exists()]
+    for specimen in specimens(path, missing, seed, given) if missing else ():
+        gain = round(_gain(specimen, treatments[groups[specimen.kind]]), 4)
+        write_atomically(files[specimen.kind], json.dumps(gain).encode())
+    return [json.loads(files[kind].read_text(encoding="utf-8")) if kind in files else None for kind in groups]
+
+
+def _gain(specimen: Specimen, treatment: Treatment) -> float:
+    prepare = preset("rgb").prepare
+    treated = treatment.restore_tensor(specimen.damaged[None])
+    clean = prepare(specimen.clean[None])
+    before, after = (min(MOST, float(psnr(prepare(x), clean))) for x in (specimen.damaged[None], treated))
+    return max(-CEILING, min(CEILING, after - before))

@@ -136,6 +136,10 @@ def _check(plan: GrowthPlan, growable: Growable, output: Path) -> None:
     for name in check_names(damage.names):
         if damage.pairs is None:
             catalogue.create(name)
+        elif name in catalogue.names():  # later calibrations would make it, instead of replaying the pairs' damage
+            raise RestorationError(
+                f"'{name}' is damage that unblemish makes: give that of pairs another name, such as 'real_{name}'"
+            )
         if not _NAME.fullmatch(name) or name in _RESERVED:
             raise RestorationError(f"damage cannot be called '{name}': give a word of a-z, 0-9, _ and -")
     if damage.pairs and damage.title != damage.names[0]:

@@ -201,7 +201,7 @@ def base_recipe(
     if not isinstance(recipe.lifelong, GrowPart) or recipe.lifelong.strategy != "lira":
         raise TrainingError(f"{file}: a bundle grows by a recipe of lifelong.stage=grow and lifelong.strategy=lira")
     content = recipe.model_dump(mode="json")
-    _put(content, growable, old, damage, steps or recipe.steps)
+    _put(content, growable, old, damage, recipe.steps if steps is None else steps)
     return Recipe.parse(content, str(file))
 
 

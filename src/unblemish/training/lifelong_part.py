@@ -46,6 +46,7 @@ class ReplayPart(Part):
     details: bool = Field(
         default=False, description="show the discriminator details apart, so that few steps suffice; not published"
     )
+    paired: bool = Field(default=False, description="show the discriminator the clean picture, too; not published")
     discriminator_rate: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = Field(default=(0.5, 0.999), description="of the discriminator's Adam")
     pool: int = Field(default=50, ge=0, description="generated patches kept to show the discriminator again")
