@@ -8,12 +8,13 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from unblemish.degradations.catalogue import operators
 from unblemish.evaluation.cases import Case, Unusable
 from unblemish.examination.examination import Examination, Gain, Verdict
 from unblemish.examination.generalised_gaussian import GeneralisedGaussian
 from unblemish.restoration.bundle_parts import Group
 from unblemish.restoration.restorer import Restored
-from unblemish.restoration.trial import rank_correlation, run_trial
+from unblemish.restoration.trial import damage_for, rank_correlation, run_trial
 
 CLEAN = torch.full((1, 3, 8, 8), 0.5)
 
@@ -118,3 +119,8 @@ def test_what_cannot_be_read_is_listed():
 def test_rank_correlation_is_spearmans():
     x, y = [1.0, 2.0, 2.0, 5.0, 4.0], [3.0, 1.0, 4.0, 9.0, 4.0]
     assert rank_correlation(x, y) == pytest.approx(spearmanr(x, y).statistic)
+
+
+def test_blends_are_tried_where_a_group_treats_them() -> None:
+    groups = [Group(name="blend", degradations=("severe_blend", "jpeg", "moire"), network="b")]
+    assert damage_for(groups) == [*operators(), "severe_blend", "clean"]

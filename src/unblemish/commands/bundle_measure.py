@@ -22,7 +22,7 @@ def measure(
         typer.Option(
             "--with",
             metavar="NAME[:PARAMETER=VALUE,...]",
-            help="Damage, as `evaluate` takes it; by default all of the catalogue but the blends, and none.",
+            help="Damage, as `evaluate` takes it; by default all of the catalogue but blends of no group, and none.",
         ),
     ] = None,
     bundle: options.BundleFolder = None,
@@ -38,17 +38,15 @@ def measure(
     """
     from unblemish.commands.console import progress_bar
     from unblemish.commands.evaluate import case_sets
-    from unblemish.degradations.catalogue import operators
-    from unblemish.evaluation.cases import CLEAN
     from unblemish.evaluation.provenance import provenance, write_result
     from unblemish.restoration.bundle import Bundle
     from unblemish.restoration.restorer import Restorer
-    from unblemish.restoration.trial import run_trial
+    from unblemish.restoration.trial import damage_for, run_trial
 
     started = time.monotonic()
     loaded = Bundle.load(bundle)
     loaded.descriptor()  # says at once if the bundle cannot examine
-    sets = case_sets(folder, degradations or [*operators(), CLEAN], sampled=True, seed=seed, limit=limit)
+    sets = case_sets(folder, degradations or damage_for(loaded.groups), sampled=True, seed=seed, limit=limit)
     restorer = Restorer(loaded, device=device, precision=precision)
     with progress_bar() as progress:
         bar = progress.add_task("measure", total=sum(map(len, sets)))

@@ -10,17 +10,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unblemish.degradations.catalogue import names, operators
 from unblemish.evaluation.cases import CLEAN, Case, CaseSet, Unusable
 from unblemish.evaluation.metrics import psnr
 from unblemish.evaluation.protocol import preset
 from unblemish.examination.examination import Examination, Verdict
 from unblemish.pictures.picture import Picture
+from unblemish.restoration.bundle_parts import Group
 from unblemish.restoration.restorer import Restorer
 
 HARM = 0.1
 """Decibels that a picture may lose before it counts as harmed."""
 
 PROTOCOL = preset("rgb")
+
+
+def damage_for(groups: Sequence[Group]) -> list[str]:
+    """What a bundle of these groups is tried on where nothing else is asked for: operators, its own blends, and none."""
+    treated = [name for group in groups for name in group.degradations if name in names()]
+    return [*dict.fromkeys([*operators(), *treated]), CLEAN]
 
 
 @dataclass(frozen=True, slots=True)
