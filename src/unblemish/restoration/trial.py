@@ -26,7 +26,7 @@ PROTOCOL = preset("rgb")
 
 
 def damage_for(groups: Sequence[Group]) -> list[str]:
-    """What a bundle of these groups is tried on where nothing else is asked for: operators, its own blends, and none."""
+    """What a bundle of these groups is tried on by default: all operators, the blends that it treats, and none."""
     treated = [name for group in groups for name in group.degradations if name in names()]
     return [*dict.fromkeys([*operators(), *treated]), CLEAN]
 
