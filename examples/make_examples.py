@@ -24,6 +24,7 @@ EXAMPLES = (
     ("speckled_rocket.png", "rocket", (190, 100, 446, 356), "salt_and_pepper:density=0.05"),
     ("grainy_portrait.png", "astronaut", (96, 0, 352, 256), "poisson_noise:exponent=1.5"),
     ("shaken_cat.png", "chelsea", (60, 0, 380, 300), "camera_shake:extent=11"),
+    ("worn_coffee.png", "coffee", (230, 40, 486, 296), "mild_blend"),
 )
 
 
