@@ -112,6 +112,8 @@ def test_pairs_shrunk_and_damaged_pictures(some: Path, tmp_path: Path) -> None:
     shutil.copytree(some, pairs / "hazy")
     shutil.copytree(some, pairs / "clear")
     assert [one.name for one in case_sets(pairs, TWO)] == ["pairs"]
+    assert [len(one) for folder in (some, pairs) for one in case_sets(folder, TWO, limit=1)] == [1, 1, 1]
+    assert [len(one) for one in case_sets(some, DegradationPart(shrink=4), limit=1)] == [1]
     with pytest.raises(TrainingError, match="the network enlarges 4 times; score it on the folder of the clean"):
         case_sets(pairs, DegradationPart(shrink=4))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unblemish.commands import options, study_runs
+from unblemish.commands.evaluate_options import Limit
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def compare(
             help="Pictures to score on: clean ones, or pairs in subfolders such as hazy and clear. May be repeated.",
         ),
     ] = None,
+    limit: Limit = None,
     arms: Annotated[list[str] | None, typer.Option("--arm", help="Train only these arms; all by default.")] = None,
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Train only these seeds; all by default.")] = None,
     runs: Annotated[
@@ -64,7 +66,7 @@ def compare(
     # Complains of whatever can be known now, before hours are spent on the first training.
     done = [run for run in planned if finished(run)]
     reference = next(run.recipe for run in planned if run.arm == loaded.reference)
-    sets = study_runs.scored_sets(score or [], reference, loaded.protocols, loaded.metrics, loaded.scored)
+    sets = study_runs.scored_sets(score or [], reference, loaded.protocols, loaded.metrics, loaded.scored, limit)
     wanted = chosen(planned, arms or [], seeds or [])
     for run in {run.arm: run for run in wanted if run not in done}.values():
         rehearse(run, build_task)

@@ -23,10 +23,11 @@ def scored_sets(
     protocols: Sequence[str],
     metrics: Sequence[str],
     damages: Collection[str] = (),
+    limit: int | None = None,
 ) -> list[ScoredSet]:
     """What all arms are scored on: the folders of NAME=FOLDER words, damaged by the given degradations.
 
-    Those of the reference's recipe stand in where none is given.
+    Those of the reference's recipe stand in where none is given; a limit leaves the first so many pictures of each.
 
     Raises:
         UserError: A word is of another form, two have one name, or a folder is not what it must be.
@@ -39,7 +40,7 @@ def scored_sets(
     ways = [preset(name) for name in protocols], [create_metric(name) for name in metrics]
     data, damage = recipe.data, recipe.degradations
     damage = damage.model_copy(update={"names": tuple(damages)}) if damages else damage
-    sets = [scored_set(word, damage, *ways, gray=data.gray, pairs=data.pairs) for word in words]
+    sets = [scored_set(word, damage, *ways, gray=data.gray, pairs=data.pairs, limit=limit) for word in words]
     if len({one.name for one in sets}) < len(sets):
         raise UserError(f"two sets have one name: {', '.join(one.name for one in sets)}; rename one of --score")
     for one in sets:

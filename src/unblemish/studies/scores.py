@@ -49,7 +49,7 @@ class ScoredSet:
 
     Attributes:
         name: What tables call them.
-        files: Digest of the pictures' names and sizes.
+        files: Digest of the pictures' names and sizes, and how many of them count.
         cases: One a damage.
         protocols: How they are compared.
         metrics: What is computed.
@@ -72,7 +72,12 @@ class ScoredSet:
 
 
 def case_sets(
-    folder: Path, damage: DegradationPart, seed: int = 0, gray: bool = False, pairs: PairFolders | None = None
+    folder: Path,
+    damage: DegradationPart,
+    seed: int = 0,
+    gray: bool = False,
+    pairs: PairFolders | None = None,
+    limit: int | None = None,
 ) -> tuple[CaseSet, ...]:
     """The pairs of a folder; without pairs its clean pictures with each damage of a recipe, one set a damage.
 
@@ -82,6 +87,7 @@ def case_sets(
         seed: Of the damage.
         gray: Turn pictures to gray first.
         pairs: What the two folders of pairs are called, where the recipe trains on pairs; None for well-known names.
+        limit: Only the first so many pictures in the order of their names.
 
     Raises:
         UserError: The folder holds no picture, pairs where pictures must be shrunk, or gray ones must.
@@ -95,15 +101,16 @@ def case_sets(
     if gray and damage.shrink > 1:
         raise TrainingError("gray pictures are not shrunk for scoring; leave out data.gray or degradations.shrink")
     if pairs:
-        return (PairedFolder(folder, pairs, preparation=Preparation(gray=gray)),)
+        return (PairedFolder(folder, pairs, limit=limit, preparation=Preparation(gray=gray)),)
     parsed = [(one, values) for _, one, values in named_degradations(damage.names, damage.kernels)]
     if damage.shrink > 1:
         return tuple(
-            ShrunkFolder(folder, damage.shrink, one, values=values, seed=seed) for one, values in parsed or [(None, {})]
+            ShrunkFolder(folder, damage.shrink, one, values=values, seed=seed, limit=limit)
+            for one, values in parsed or [(None, {})]
         )
     prepared = Preparation(gray=gray, rounding=damage.rounding)
     return tuple(
-        DegradedFolder(folder, one, values=values, sampled=not values, seed=seed, preparation=prepared)
+        DegradedFolder(folder, one, values=values, sampled=not values, seed=seed, limit=limit, preparation=prepared)
         for one, values in parsed
     )
 
@@ -115,6 +122,7 @@ def scored_set(
     metrics: Sequence[Metric],
     gray: bool = False,
     pairs: PairFolders | None = None,
+    limit: int | None = None,
 ) -> ScoredSet:
     """The set that a word NAME=FOLDER stands for; gray where networks are for gray pictures; see `case_sets`.
 
@@ -124,8 +132,9 @@ def scored_set(
     name, equals, folder = word.partition("=")
     if not (equals and name and folder) or "/" in name:
         raise TrainingError(f"'{word}' is not of the form NAME=FOLDER, such as Set5=photos/set5; mend it")
-    cases = case_sets(Path(folder), damage, gray=gray, pairs=pairs)
-    return ScoredSet(name, folder_digest(Path(folder)), cases, tuple(protocols), tuple(metrics))
+    cases = case_sets(Path(folder), damage, gray=gray, pairs=pairs, limit=limit)
+    files = folder_digest(Path(folder)) + (f", the first {limit}" if limit else "")
+    return ScoredSet(name, files, cases, tuple(protocols), tuple(metrics))
 
 
 def known_scores(run: StudyRun, pictures: ScoredSet) -> dict[str, Any] | None:
