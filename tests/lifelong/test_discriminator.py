@@ -76,3 +76,13 @@ def test_details_show_noise_at_once() -> None:
         plain, noisy, brighter = (judge(x) for x in (flat, flat + noise, flat + 0.1))
     assert plain.shape == (1, 1, 2, 2)
     assert (noisy - plain).abs().mean() > 2 * (brighter - plain).abs().mean()
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_beside_the_clean_picture(details: bool) -> None:
+    torch.manual_seed(0)
+    judge, x, clean = Discriminator(4, details, paired=True), noise(2, 3, 32, 32), noise(2, 3, 32, 32).flip(-1)
+    assert next(judge.parameters()).shape[1] == (9 if details else 6)
+    assert not torch.allclose(judge(x, clean), judge(x, x))
+    alone = Discriminator(4, details)
+    assert torch.equal(alone(x, clean), alone(x))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from unblemish.lifelong import replay_task
+from unblemish.lifelong.damage_strengths import strengths_apart
 from unblemish.lifelong.errors import LifelongError
 from unblemish.lifelong.replay_task import ReplayTask
 from unblemish.networks.base import Network
@@ -45,9 +46,9 @@ def batch(seed: int, side: int = 24) -> Batch:
     return Batch(clean.square(), clean)
 
 
-def task(restorer: Network | None = None, **part: Any) -> ReplayTask:
+def task(restorer: Network | None = None, random: bool = False, **part: Any) -> ReplayTask:
     torch.manual_seed(0)
-    generator = replay_generator(width=4, blocks=1)
+    generator = replay_generator(width=4, blocks=1, random=random)
     restorer = restorer or create("srresnet_compact", {"blocks": 1, "width": 8})
     content: dict[str, Any] = {
         "stage": "replay", "restorer": Path("none"), "discriminator_width": 4, "discriminator_rate": 0.01, "pool": 3
@@ -89,6 +90,35 @@ def test_a_step_is_eq_15_to_17(adversarial: str) -> None:
     assert [name for name, value in terms.items() if value.requires_grad] == ["loss", "output"]
 
 
+def test_strengths_of_damage_are_matched_by_their_weight() -> None:
+    ours, pair = task(random=True, matching_weight=3.0, paired=True, pool=2), batch(0)
+    damaged = ours.network(pair.clean)
+    terms = ours.step(pair)
+    torch.testing.assert_close(terms["matching"], strengths_apart(damaged, pair.degraded, pair.clean))
+    loss = terms["adversarial"] + 10 * terms["cycle"] + 3 * terms["matching"]
+    torch.testing.assert_close(terms["loss"], loss)
+    assert not terms["matching"].requires_grad
+
+
+def test_a_paired_discriminator_sees_each_patch_beside_its_clean_one() -> None:
+    ours = task(paired=True, pool=1)
+    seen: list[tuple[Tensor, Tensor]] = []
+    ours.discriminator.register_forward_pre_hook(lambda _, given: seen.append(given))
+    pairs, damaged = [batch(0), batch(1)], []
+    for pair in pairs:
+        damaged.append(ours.network(pair.clean))
+        ours.step(pair)
+    clean = {id(one): one for pair in pairs for one in pair.clean}
+    fakes = [one for batch in damaged for one in batch]
+    for (real, beside), (shown, before), (_, after), pair in zip(seen[::3], seen[1::3], seen[2::3], pairs, strict=True):
+        assert torch.equal(real, pair.degraded)
+        assert torch.equal(beside, pair.clean)
+        assert torch.equal(after, pair.clean)
+        for one, other in zip(shown, before, strict=True):
+            (number,) = [n for n, y in enumerate(clean.values()) if torch.equal(y, other)]
+            torch.testing.assert_close(one, fakes[number])
+
+
 def test_the_generator_alone_gets_gradients() -> None:
     ours = task()
     restorer, judge = weights(ours.restorer), weights(ours.discriminator)
@@ -126,8 +156,12 @@ def test_autocast_shows_the_generator_the_discriminator_as_it_has_become() -> No
     assert {value.dtype for value in terms.values()} == {torch.float32}
 
 
+RANDOM = {"random": True, "paired": True, "details": True, "matching_weight": 1.0}
+
+
+@pytest.mark.parametrize("options", [{}, RANDOM])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_its_state_goes_on_bit_for_bit(precision: torch.dtype) -> None:
+def test_its_state_goes_on_bit_for_bit(precision: torch.dtype, options: dict[str, Any]) -> None:
     def learn(one: ReplayTask, step: int) -> dict[str, Tensor]:
         torch.manual_seed(step)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
@@ -139,12 +173,12 @@ def test_its_state_goes_on_bit_for_bit(precision: torch.dtype) -> None:
                 parameter.grad = None
         return terms
 
-    whole, file = task(), io.BytesIO()
+    whole, file = task(**options), io.BytesIO()
     for step in range(4):
         learn(whole, step)
     torch.save(whole.state_dict(), file)
     file.seek(0)
-    resumed = task(create("srresnet_compact", {"blocks": 1, "width": 8}))
+    resumed = task(create("srresnet_compact", {"blocks": 1, "width": 8}), **options)
     with torch.no_grad():
         for parameter in resumed.parameters():
             parameter.zero_()

@@ -96,6 +96,11 @@ def test_one_pixel_can_be_learnt_from() -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def test_random_layers_do_not_go_with_a_residual() -> None:
+    with pytest.raises(NetworkError, match=r"replay_generator: random has layers of its own.*: leave residual out"):
+        create("replay_generator", {"residual": True, "random": True})
+
+
 @pytest.mark.parametrize("options", [{"width": 0}, {"blocks": -1}])
 def test_impossible_shapes(options: dict[str, int]) -> None:
     with pytest.raises(NetworkError, match=r"replay_generator: give width from 1 and blocks from 0, not"):

@@ -113,3 +113,19 @@ def test_pairs_are_two_folders_side_by_side(
     shutil.copytree(paired, paired / "more/set")
     with pytest.raises(UserError, match="in a folder of the same name further down"):
         damage.pictures()
+
+
+def test_a_generator_that_draws_at_random_is_matched(
+    known: tuple[Growable, OldFiles], many_photos: Path, tmp_path: Path
+) -> None:
+    """What its study found; CycleGAN's learns as published."""
+    growable, old = known
+    write_default(tmp_path / "recipe.yaml", growable, old, damage := NewDamage(("haze",), many_photos))
+    plan = GrowthPlan(damage, base_recipe(tmp_path / "recipe.yaml", growable, old, damage))
+    random, plain = (
+        replay_recipe(plan, {"width": 4, "blocks": 1, "random": chance}, tmp_path / "grown") for chance in (True, False)
+    )
+    assert isinstance(random.lifelong, ReplayPart)
+    assert isinstance(plain.lifelong, ReplayPart)
+    assert (random.lifelong.matching_weight, random.lifelong.paired, random.ema) == (20.0, True, 0.97)
+    assert (plain.lifelong.matching_weight, plain.lifelong.paired, plain.ema) == (0.0, False, 0.0)

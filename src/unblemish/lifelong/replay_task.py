@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unblemish.lifelong.adversarial import ADVERSARIAL
+from unblemish.lifelong.damage_strengths import strengths_apart
 from unblemish.lifelong.discriminator import Discriminator
 from unblemish.lifelong.errors import LifelongError
 from unblemish.lifelong.pool import GeneratedPool
@@ -57,19 +58,19 @@ class ReplayTask(Task):
         """See `Task.step`: "loss" is Eq. 17, "output" the pseudo damaged batch `(B, 3, H, W)` float32.
 
         "adversarial" is the generator's part of Eq. 15, "cycle" Eq. 16 before its weight, "discriminator" the loss by
-        which that one has just moved.
+        which that one has just moved; "matching" `strengths_apart` before its weight, where it has one.
         """
         damaged = self.network(batch.clean).float()
         judging = self._move_discriminator(batch, damaged)
         adversarial = self._adversarial.deceiving(self.discriminator(damaged, batch.clean))
         cycle = l1(self.restorer(damaged).float(), batch.clean)
-        return {
-            "loss": adversarial + self.part.cycle_weight * cycle,
-            "output": damaged,
-            "adversarial": adversarial.detach(),
-            "cycle": cycle.detach(),
-            "discriminator": judging,
-        }
+        loss = adversarial + self.part.cycle_weight * cycle
+        terms = {"adversarial": adversarial.detach(), "cycle": cycle.detach(), "discriminator": judging}
+        if self.part.matching_weight:
+            matching = strengths_apart(damaged, batch.degraded, batch.clean)
+            loss = loss + self.part.matching_weight * matching
+            terms["matching"] = matching.detach()
+        return {"loss": loss, "output": damaged, **terms}
 
     def trainable(self) -> list[nn.Parameter]:
         """The generator's weights."""

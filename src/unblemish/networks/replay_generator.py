@@ -8,7 +8,8 @@ Deviations: none in the layers, but that a picture too small to reflect at its e
 lie in [-1, 1] as published; the mapping from and to [0, 1] is part of the network.
 The first normalisation takes mean colour and contrast from every picture, and no layer brings them back: two pictures
 that differ in nothing else become the same one. The option `residual`, which is not the paper's, adds what the last
-layer says to the picture instead.
+layer says to the picture instead. Nor is the option `random`: another network in the place of all layers, which leaves
+noise and the degree of damage to chance, see `random_damage`.
 Weights trained by this project carry their own licence note in their bundle.
 """
 
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unblemish.networks.base import Network
+from unblemish.networks.random_damage import RandomDamage
 
 SPREAD = 0.02
 """Standard deviation of the weights at the start."""
@@ -70,14 +72,20 @@ class ReplayGenerator(Network):
         width: Channels of the first layer; twice and four times as many after the first and the second halving.
         blocks: Residual blocks at a quarter of the resolution.
         residual: Add to the picture, at most 1/2 to a value; what is returned may then leave [0, 1] by as much.
+        random: Damage by `RandomDamage` of the same width and blocks; not together with `residual`.
     """
 
-    def __init__(self, *, width: int, blocks: int, residual: bool = False) -> None:
+    def __init__(self, *, width: int, blocks: int, residual: bool = False, random: bool = False) -> None:
         super().__init__()
         if width < 1 or blocks < 0:
             raise ValueError(f"give width from 1 and blocks from 0, not {width} and {blocks}")
+        if residual and random:
+            raise ValueError("random has layers of its own, which add to the picture anyway: leave residual out")
         self.size_multiple = 4
         self.residual = residual
+        self.damage = RandomDamage(width, blocks) if random else None
+        if random:
+            return
         self.enter = nn.Sequential(ReflectedConv(self.channels, width, 7), PlainInstanceNorm(), nn.ReLU())
         self.down = nn.Sequential(
             nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), PlainInstanceNorm(), nn.ReLU(),
@@ -95,6 +103,8 @@ class ReplayGenerator(Network):
 
     def transform(self, x: Tensor) -> Tensor:
         """Damages `(B, 3, H, W)` in [0, 1], H and W multiples of 4; returns the same shape and dtype."""
+        if self.damage is not None:
+            return self.damage(x)
         y = self.enter((2 * x - 1).to(self.ending.weight.dtype))  # (B, width, H, W)
         y = self.body(self.down(y))  # (B, 4 * width, H / 4, W / 4)
         y = self.ending(self.up(y))  # (B, 3, H, W)
@@ -110,6 +120,8 @@ def start_small(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def replay_generator(*, width: int = 64, blocks: int = 9, residual: bool = False) -> ReplayGenerator:
+def replay_generator(
+    *, width: int = 64, blocks: int = 9, residual: bool = False, random: bool = False
+) -> ReplayGenerator:
     """As published, and as LIRA takes it: 11.38 million parameters."""
-    return ReplayGenerator(width=width, blocks=blocks, residual=residual)
+    return ReplayGenerator(width=width, blocks=blocks, residual=residual, random=random)

@@ -37,6 +37,18 @@ GIVEN = (
 _WIDEST = 64
 """Channels of the first layer of CycleGAN's networks; a smaller generator is judged by twice as many as it has."""
 
+_AS_PUBLISHED: dict[str, dict[str, Any]] = {
+    "lifelong": {},
+    "optimiser": {"rate": 2e-4},
+    "others": {"ema": 0.0},
+}
+_RANDOM: dict[str, dict[str, Any]] = {
+    "lifelong": {"details": True, "paired": True, "matching_weight": 20.0, "cycle_weight": 20.0},
+    "optimiser": {"rate": 1e-3, "floor": 0.3},
+    "others": {"ema": 0.97},
+}
+"""How generators learn: CycleGAN's, and those that leave damage to chance, see recipes/studies/lira_replay.yaml."""
+
 _VALIDATED = 24
 """Pictures held out of trainings; of small folders a fifth."""
 
@@ -237,16 +249,17 @@ def replay_recipe(plan: GrowthPlan, options: Mapping[str, object], restorer: Pat
         raise RestorationError(f"data.patch={plan.recipe.data.patch} is too small for the generator: give {SMALLEST}")
     steps, width = plan.replay_steps, int(str(options.get("width", _WIDEST)))
     judge = {"discriminator_width": min(_WIDEST, 2 * width)}
+    ways = _RANDOM if options.get("random") else _AS_PUBLISHED
     validation = plan.recipe.validation.model_dump(mode="json")
     return _stage(
         plan.recipe,
         "the generator's training",
         network={"name": GENERATOR, "options": dict(options)},
-        lifelong={"stage": "replay", "restorer": str(restorer), **judge},
-        optimiser={"rate": 2e-4, "betas": [0.5, 0.999], "warmup": min(50, steps // 20)},
+        lifelong={"stage": "replay", "restorer": str(restorer), **judge, **ways["lifelong"]},
+        optimiser={"betas": [0.5, 0.999], "warmup": min(50, steps // 20), **ways["optimiser"]},
         validation=validation | {"every": max(1, min(plan.recipe.validation.every, steps // 4))},
-        ema=0.0,
         steps=steps,
+        **ways["others"],
     )
 
 

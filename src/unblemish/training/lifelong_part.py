@@ -42,6 +42,9 @@ class ReplayPart(Part):
         default="least_squares", description="log as Eq. 15 prints it, least squares as CycleGAN's program"
     )
     cycle_weight: float = Field(default=10.0, ge=0, description="lambda_1 of Eq. 17")
+    matching_weight: float = Field(
+        default=0.0, ge=0, description="of differences between generated and real damage in strength; not published"
+    )
     discriminator_width: int = Field(default=64, ge=1, description="channels of its first layer")
     details: bool = Field(
         default=False, description="show the discriminator details apart, so that few steps suffice; not published"

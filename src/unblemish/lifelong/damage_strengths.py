@@ -1,0 +1,58 @@
+"""How strong damage is in each octave, for generated damage to vary as much as real damage does.
+
+A discriminator looks at one patch after the other: a generator that always does the same middling damage can deceive
+it for long. Here the strengths of a whole batch are compared, the weakest with the weakest and so on up to the
+strongest: the Wasserstein distance of each strength by itself.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from unblemish.training.losses import l1
+
+OCTAVES = 4
+"""Details of 1, 2, 4 and 8 pixels."""
+
+FAINT = 1e-3
+"""Added to strengths before their logarithm, a quarter of a step of 8 bits."""
+
+
+def strengths_apart(generated: Tensor, real: Tensor, clean: Tensor) -> Tensor:
+    """How far two batches of damage are apart, over both what pictures show and what has changed in them.
+
+    Args:
+        generated: Damaged pictures, `(B, 3, H, W)` float32, [0, 1], H and W at least `2**OCTAVES`.
+        real: The same, really damaged.
+        clean: The same, undamaged.
+
+    Returns:
+        A scalar, in units of the natural logarithm: 0.7 where one is twice as strong. Its gradients flow to
+        `generated`.
+    """
+    found, wanted = (
+        torch.cat([detail_strengths(damaged), detail_strengths(damaged - clean)], dim=1).sort(dim=0).values
+        for damaged in (generated, real)
+    )
+    return l1(found, wanted)
+
+
+def detail_strengths(pictures: Tensor) -> Tensor:
+    """Logarithms of the mean absolute difference from the mean of two by two pixels, octave by octave.
+
+    Args:
+        pictures: `(B, 3, H, W)` float32; H and W are cut to even numbers in each octave.
+
+    Returns:
+        `(B, 4 * OCTAVES)`: of each colour and of their mean.
+    """
+    found = []
+    level = torch.cat([pictures, pictures.mean(dim=1, keepdim=True)], dim=1)  # (B, 4, H, W)
+    for _ in range(OCTAVES):
+        coarse = F.avg_pool2d(level, 2)  # (B, 4, H / 2, W / 2)
+        mean = F.interpolate(coarse, scale_factor=2)
+        found.append((level[..., : mean.shape[-2], : mean.shape[-1]] - mean).abs().mean(dim=(2, 3)))
+        level = coarse
+    return torch.cat(found, dim=1).add(FAINT).log()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from unblemish.lifelong.damage_strengths import OCTAVES, detail_strengths, strengths_apart
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_octave_by_octave() -> None:
+    """A chequerboard has details of one pixel, and none of two."""
+    board = (torch.arange(16)[:, None] + torch.arange(16)) % 2
+    found = detail_strengths(board.float().expand(1, 3, 16, 16)).exp().view(OCTAVES, 4) - 0.001
+    torch.testing.assert_close(found[0], torch.full((4,), 0.5))
+    torch.testing.assert_close(found[1:], torch.zeros(OCTAVES - 1, 4), rtol=0, atol=1e-6)
+
+
+def test_of_each_colour_and_of_their_mean() -> None:
+    found = detail_strengths(0.1 * noise(1, 3, 64, 64)).exp()[0, :4]
+    torch.testing.assert_close(found[:3], found[:1].expand(3), rtol=0.1, atol=0)
+    assert found[3].item() == pytest.approx(found[0].item() / math.sqrt(3), rel=0.1)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (27, 24)])
+def test_any_size_of_a_patch(size: tuple[int, int]) -> None:
+    assert detail_strengths(noise(2, 3, *size)).shape == (2, 4 * OCTAVES)
+
+
+def test_twice_as_strong() -> None:
+    """Where the picture shows nothing but its damage."""
+    clean, damage = torch.zeros(4, 3, 32, 32), noise(4, 3, 32, 32)
+    assert strengths_apart(2 * damage, damage, clean).item() == pytest.approx(math.log(2), abs=0.02)
+    assert strengths_apart(damage, damage, clean) == 0
+
+
+def test_damage_must_vary_as_much() -> None:
+    """Damage of the mean strength is apart from mild and strong damage; which picture has which does not matter."""
+    clean = torch.full((4, 3, 64, 64), 0.5)
+    sigma = torch.tensor([0.02, 0.02, 0.2, 0.2])[:, None, None, None]
+    real = clean + sigma * noise(4, 3, 64, 64)
+    other = clean + sigma.flip(0) * noise(4, 3, 64, 64, seed=1)
+    middling = clean + 0.06 * noise(4, 3, 64, 64, seed=1)
+    assert strengths_apart(other, real, clean) < 0.1
+    assert strengths_apart(middling, real, clean) > 0.8
+
+
+def test_gradients_reach_generated_damage_alone() -> None:
+    clean = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    fake = (clean + 0.1 * noise(2, 3, 16, 16)).requires_grad_()
+    strengths_apart(fake, clean, clean).backward()
+    assert fake.grad is not None
+    assert fake.grad.isfinite().all()
+    assert fake.grad.any()
