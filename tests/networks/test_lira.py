@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,11 +15,12 @@ from unblemish.networks.lira_amalgam import Amalgam, BidirectionalGates, Sequent
 from unblemish.networks.lira_blocks import ChannelGateBlock, Scales, SelectiveKernelBlock, Widths
 
 TINY = {"width": 16, "coarse_width": 16, "experts": 2, "blocks": 2}
+NAF_TINY = {"width": 16, "coarse_width": 16}
 
 
-def tiny(**options: object) -> Lira:
+def tiny(name: str = "lira_compact", **options: Any) -> Lira:
     torch.manual_seed(0)
-    network = create("lira_compact", {**TINY, **options})
+    network = create(name, {**TINY, **options} if name == "lira_compact" else {**NAF_TINY, **options})
     assert isinstance(network, Lira)
     for branch in range(network.grown + 1):
         nn.init.normal_(network.branch(branch).decoder.last.weight, std=0.02)  # it starts as the identity
@@ -42,10 +45,17 @@ def test_the_papers_size() -> None:
     assert lira_compact().parameter_count == 2_042_127
 
 
-def test_starts_at_the_identity() -> None:
+def test_the_size_of_one_made_of_a_nafnet() -> None:
+    """The compact NAFNet's 1,399,260 and what joins g, the decoder's way up and its block."""
+    assert create("lira_naf").parameter_count == 1_451_580
+    assert create("lira_naf", {"grown": 2}).parameter_count == 3 * 1_451_580
+
+
+@pytest.mark.parametrize("name", ["lira_compact", "lira_naf"])
+def test_starts_at_the_identity(name: str) -> None:
     x = picture(1, 3, 64, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(lira_compact()(x), x)
+        torch.testing.assert_close(create(name)(x), x)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,7 @@ def test_starts_at_the_identity() -> None:
         {"blocks": 4},
     ],
 )
-def test_parts_can_be_left_out(options: dict[str, object]) -> None:
+def test_parts_can_be_left_out(options: dict[str, Any]) -> None:
     whole, changed = tiny(), tiny(**options)
     assert count(changed) != count(whole)
     loss = changed(picture()).square().mean()
@@ -84,14 +94,33 @@ def test_parts_can_be_left_out(options: dict[str, object]) -> None:
         {"task": -2},
     ],
 )
-def test_options_that_make_no_network(options: dict[str, object]) -> None:
+def test_options_that_make_no_network(options: dict[str, Any]) -> None:
     with pytest.raises(NetworkError):
         tiny(**options)
 
 
-def test_growing_leaves_older_tasks_as_they_are() -> None:
-    old, x = tiny(), picture()
-    grown = tiny(grown=2)
+@pytest.mark.parametrize(
+    ("options", "reach"),
+    [
+        ({}, 69),
+        ({"blocks": 4, "experts": 2}, 136),
+        ({"gates": "all"}, None),
+        ({"gates": "coarse"}, None),
+        ({"attention": True}, None),
+        ({"bi_sgu": True}, None),
+    ],
+)
+def test_nafnets_layers_see_as_far_as_what_joins_them(options: dict[str, Any], reach: int | None) -> None:
+    network = tiny("lira_naf", **options)
+    assert network.receptive_field == reach
+    network(picture()).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["lira_compact", "lira_naf"])
+def test_growing_leaves_older_tasks_as_they_are(name: str) -> None:
+    old, x = tiny(name), picture()
+    grown = tiny(name, grown=2)
     grown.load_state_dict({**grown.state_dict(), **old.state_dict()})
     with torch.inference_mode():
         torch.testing.assert_close(grown.on_task(0)(x), old(x))
@@ -141,11 +170,11 @@ def test_each_picture_by_its_own_expert() -> None:
 def test_any_size(size: tuple[int, int]) -> None:
     x = picture(1, 3, *size)
     with torch.inference_mode():
-        assert tiny(blocks=6)(x).shape == x.shape
+        assert tiny(blocks=6)(x).shape == tiny("lira_naf")(x).shape == x.shape
 
 
 @pytest.mark.parametrize("options", [{}, {"blocks": 6}, {"block": "durb_m"}])
-def test_gradients_in_bfloat16_are_those_in_float32(options: dict[str, object]) -> None:
+def test_gradients_in_bfloat16_are_those_in_float32(options: dict[str, Any]) -> None:
     """PyTorch's weight gradients of dilated convolutions are wrong there for other widths than multiples of 16."""
     torch.manual_seed(0)
     network = create("lira_compact", options).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
