@@ -267,15 +267,21 @@ def test_two_processes_train_one_network(recipe: Make, tmp_path: Path) -> None:
 
 def stages_before(recipe: Recipe, folder: Path) -> list[str]:
     """Tiny weights of what a stage of LIRA starts from, and the keys that name them."""
-    tiny = {"lira": {"width": 16, "coarse_width": 16, "blocks": 2}, "replay_generator": {"width": 4, "blocks": 1}}
+    tiny = {
+        "lira": {"width": 16, "coarse_width": 16, "blocks": 2},
+        "lira_naf": {"width": 4, "coarse_width": 8},
+        "nafnet_compact": {"width": 4},
+        "replay_generator": {"width": 4, "blocks": 1},
+    }
     options = {**tiny.get(recipe.network.name, {}), **recipe.network.options}
     for name, kept in tiny.items():
         told = {"network": name, "options": json.dumps(kept)}
         save_weights(create(name, kept), folder / f"{name}.safetensors", told)
     lira, generator = folder / "lira.safetensors", folder / "replay_generator.safetensors"
+    experts = folder / "nafnet_compact.safetensors" if recipe.network.name == "lira_naf" else lira
     keys = {
         "experts": [],
-        "join": [f"lifelong.experts={lira}"],
+        "join": [f"lifelong.experts={experts}"],
         "replay": [f"lifelong.restorer={lira}"],
         "grow": [f"lifelong.old={lira}", f"lifelong.replay=[{generator}]"],
     }
