@@ -10,6 +10,7 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py groups nafnet results/groups_nafnet.json --search results/grouping_nafnet.json
     python recipes/pages.py local results/local_damage.json
     python recipes/pages.py table results/classical.json "classical tools"
+    python recipes/pages.py table results/blends.json "blended damage"
     python recipes/pages.py pictures
 
 `scores` writes the model card, the first table of `docs/results.md` and the README's sentence; `examination` the

@@ -55,23 +55,6 @@ class Observation:
         return fold_of(self.path)
 
 
-def _observed(
-    features: DeepRepresentation, path: Path, kinds: Sequence[str], folder: Path, seed: int, given: Given
-) -> list[Observation]:
-    """Of one photograph."""
-    seen = digests(path, kinds, given)
-    files = {
-        kind: folder / f"{key([VERSION, features.fingerprint, path.name, *seen[kind], kind, seed])}.safetensors"
-        for kind in kinds
-    }
-    kept = {kind: _kept(stored) for kind, stored in files.items()}
-    missing = [kind for kind, tensors in kept.items() if tensors is None]
-    for kind, tensors in _measured(features, path, missing, seed, given) if missing else ():
-        write_atomically(files[kind], save(tensors))
-        kept[kind] = tensors
-    return [Observation(path, kind, **tensors) for kind, tensors in kept.items() if tensors is not None]
-
-
 def fold_of(path: Path) -> int:
     """The fold of a photograph: by its name, so that it stays the same in other company."""
     return hashlib.sha256(path.name.encode()).digest()[0] % MEMBERS
@@ -117,6 +100,23 @@ def observe(
     if not found:
         raise ExaminationError(f"none of {len(paths)} photographs can be read; give a folder of clean pictures")
     return found
+
+
+def _observed(
+    features: DeepRepresentation, path: Path, kinds: Sequence[str], folder: Path, seed: int, given: Given
+) -> list[Observation]:
+    """Of one photograph."""
+    seen = digests(path, kinds, given)
+    files = {
+        kind: folder / f"{key([VERSION, features.fingerprint, path.name, *seen[kind], kind, seed])}.safetensors"
+        for kind in kinds
+    }
+    kept = {kind: _kept(stored) for kind, stored in files.items()}
+    missing = [kind for kind, tensors in kept.items() if tensors is None]
+    for kind, tensors in _measured(features, path, missing, seed, given) if missing else ():
+        write_atomically(files[kind], save(tensors))
+        kept[kind] = tensors
+    return [Observation(path, kind, **tensors) for kind, tensors in kept.items() if tensors is not None]
 
 
 def digests(path: Path, kinds: Sequence[str], given: Given) -> dict[str, list[str]]:
