@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unblemish.lifelong.damage_strengths import OCTAVES, detail_strengths, strengths_apart
+from unblemish.lifelong.damage_strengths import FAINT, OCTAVES, PLACES, detail_strengths, strengths_apart
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -16,25 +16,26 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 def test_octave_by_octave() -> None:
     """A chequerboard has details of one pixel, and none of two."""
     board = (torch.arange(16)[:, None] + torch.arange(16)) % 2
-    found = detail_strengths(board.float().expand(1, 3, 16, 16)).exp().view(OCTAVES, 4) - 0.001
-    torch.testing.assert_close(found[0], torch.full((4,), 0.5))
-    torch.testing.assert_close(found[1:], torch.zeros(OCTAVES - 1, 4), rtol=0, atol=1e-6)
+    found = detail_strengths(board.float().expand(1, 3, 16, 16)).exp().view(-1, OCTAVES, 7) - FAINT
+    torch.testing.assert_close(found[:, 0], torch.tensor([0.5] * 4 + [0.0] * 3).expand(PLACES**2, 7))
+    torch.testing.assert_close(found[:, 1:], torch.zeros(PLACES**2, OCTAVES - 1, 7), rtol=0, atol=1e-6)
 
 
-def test_of_each_colour_and_of_their_mean() -> None:
-    found = detail_strengths(0.1 * noise(1, 3, 64, 64)).exp()[0, :4]
+def test_of_each_colour_of_their_mean_and_of_their_differences() -> None:
+    found = detail_strengths(0.1 * noise(1, 3, 64, 64)).exp()[:, :7].mean(dim=0) - FAINT
     torch.testing.assert_close(found[:3], found[:1].expand(3), rtol=0.1, atol=0)
     assert found[3].item() == pytest.approx(found[0].item() / math.sqrt(3), rel=0.1)
+    torch.testing.assert_close(found[4:], found[:3] * math.sqrt(2), rtol=0.1, atol=0)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (27, 24)])
 def test_any_size_of_a_patch(size: tuple[int, int]) -> None:
-    assert detail_strengths(noise(2, 3, *size)).shape == (2, 4 * OCTAVES)
+    assert detail_strengths(noise(2, 3, *size)).shape == (2 * PLACES**2, 7 * OCTAVES)
 
 
 def test_twice_as_strong() -> None:
     """Where the picture shows nothing but its damage."""
-    clean, damage = torch.zeros(4, 3, 32, 32), noise(4, 3, 32, 32)
+    clean, damage = torch.zeros(4, 3, 32, 32), 10 * noise(4, 3, 32, 32)
     assert strengths_apart(2 * damage, damage, clean).item() == pytest.approx(math.log(2), abs=0.02)
     assert strengths_apart(damage, damage, clean) == 0
 
@@ -47,7 +48,15 @@ def test_damage_must_vary_as_much() -> None:
     other = clean + sigma.flip(0) * noise(4, 3, 64, 64, seed=1)
     middling = clean + 0.06 * noise(4, 3, 64, 64, seed=1)
     assert strengths_apart(other, real, clean) < 0.1
-    assert strengths_apart(middling, real, clean) > 0.8
+    assert strengths_apart(middling, real, clean) > 0.5
+
+
+def test_strength_on_edges_is_not_strength_everywhere() -> None:
+    """Damage of a quarter of the picture, of the same mean strength."""
+    clean = torch.full((4, 3, 64, 64), 0.5)
+    everywhere, gathered = 0.1 * noise(4, 3, 64, 64), torch.zeros(4, 3, 64, 64)
+    gathered[..., :32, :32] = 0.4 * noise(4, 3, 32, 32)
+    assert strengths_apart(clean + gathered, clean + everywhere, clean) > 1
 
 
 def test_gradients_reach_generated_damage_alone() -> None:

@@ -94,7 +94,9 @@ def test_strengths_of_damage_are_matched_by_their_weight() -> None:
     ours, pair = task(random=True, matching_weight=3.0, paired=True, pool=2), batch(0)
     damaged = ours.network(pair.clean)
     terms = ours.step(pair)
-    torch.testing.assert_close(terms["matching"], strengths_apart(damaged, pair.degraded, pair.clean))
+    matching = strengths_apart(damaged, pair.degraded, pair.clean)
+    matching += strengths_apart(ours.restorer(damaged), ours.restorer(pair.degraded), pair.clean)
+    torch.testing.assert_close(terms["matching"], matching)
     loss = terms["adversarial"] + 10 * terms["cycle"] + 3 * terms["matching"]
     torch.testing.assert_close(terms["loss"], loss)
     assert not terms["matching"].requires_grad

@@ -1,8 +1,9 @@
 """How strong damage is in each octave, for generated damage to vary as much as real damage does.
 
 A discriminator looks at one patch after the other: a generator that always does the same middling damage can deceive
-it for long. Here the strengths of a whole batch are compared, the weakest with the weakest and so on up to the
-strongest: the Wasserstein distance of each strength by itself.
+it for long. Here the strengths in all places of a whole batch are compared, the weakest with the weakest and so on up
+to the strongest: the Wasserstein distance of each strength by itself. Places are told apart so that coloured edges do
+not pass for noise, which is also where a picture is smooth.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from unblemish.training.losses import l1
 OCTAVES = 4
 """Details of 1, 2, 4 and 8 pixels."""
 
-FAINT = 1e-3
-"""Added to strengths before their logarithm, a quarter of a step of 8 bits."""
+PLACES = 4
+"""Rows and columns of a picture's places, each with strengths of its own."""
+
+FAINT = 0.01
+"""Added to strengths before their logarithm, two and a half steps of 8 bits: below, differences count little."""
 
 
 def strengths_apart(generated: Tensor, real: Tensor, clean: Tensor) -> Tensor:
@@ -40,19 +44,22 @@ def strengths_apart(generated: Tensor, real: Tensor, clean: Tensor) -> Tensor:
 
 
 def detail_strengths(pictures: Tensor) -> Tensor:
-    """Logarithms of the mean absolute difference from the mean of two by two pixels, octave by octave.
+    """Logarithms of the mean absolute difference from the mean of two by two pixels, in each place and octave.
 
     Args:
         pictures: `(B, 3, H, W)` float32; H and W are cut to even numbers in each octave.
 
     Returns:
-        `(B, 4 * OCTAVES)`: of each colour and of their mean.
+        `(B * PLACES * PLACES, 7 * OCTAVES)`: of each colour, of their mean, and of their differences, R - B, G - R
+        and B - G, by which noise is told from one tint.
     """
     found = []
-    level = torch.cat([pictures, pictures.mean(dim=1, keepdim=True)], dim=1)  # (B, 4, H, W)
+    differences = pictures - pictures.roll(1, dims=1)  # (B, 3, H, W)
+    level = torch.cat([pictures, pictures.mean(dim=1, keepdim=True), differences], dim=1)  # (B, 7, H, W)
     for _ in range(OCTAVES):
-        coarse = F.avg_pool2d(level, 2)  # (B, 4, H / 2, W / 2)
+        coarse = F.avg_pool2d(level, 2)  # (B, 7, H / 2, W / 2)
         mean = F.interpolate(coarse, scale_factor=2)
-        found.append((level[..., : mean.shape[-2], : mean.shape[-1]] - mean).abs().mean(dim=(2, 3)))
+        apart = (level[..., : mean.shape[-2], : mean.shape[-1]] - mean).abs()
+        found.append(F.adaptive_avg_pool2d(apart, PLACES).movedim(1, -1).flatten(0, 2))
         level = coarse
     return torch.cat(found, dim=1).add(FAINT).log()

@@ -58,16 +58,19 @@ class ReplayTask(Task):
         """See `Task.step`: "loss" is Eq. 17, "output" the pseudo damaged batch `(B, 3, H, W)` float32.
 
         "adversarial" is the generator's part of Eq. 15, "cycle" Eq. 16 before its weight, "discriminator" the loss by
-        which that one has just moved; "matching" `strengths_apart` before its weight, where it has one.
+        which that one has just moved; "matching" `strengths_apart`, of damaged and of restored pictures, before its
+        weight, where it has one.
         """
         damaged = self.network(batch.clean).float()
         judging = self._move_discriminator(batch, damaged)
         adversarial = self._adversarial.deceiving(self.discriminator(damaged, batch.clean))
-        cycle = l1(self.restorer(damaged).float(), batch.clean)
+        restored = self.restorer(damaged).float()
+        cycle = l1(restored, batch.clean)
         loss = adversarial + self.part.cycle_weight * cycle
         terms = {"adversarial": adversarial.detach(), "cycle": cycle.detach(), "discriminator": judging}
         if self.part.matching_weight:
             matching = strengths_apart(damaged, batch.degraded, batch.clean)
+            matching = matching + strengths_apart(restored, self._truly_restored(batch), batch.clean)
             loss = loss + self.part.matching_weight * matching
             terms["matching"] = matching.detach()
         return {"loss": loss, "output": damaged, **terms}
@@ -116,6 +119,14 @@ class ReplayTask(Task):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes that back; the optimiser's settings stay those of `part`."""
         self._adam.load_state_dict({**state["adam"], "param_groups": self._adam.state_dict()["param_groups"]})
+
+    def _truly_restored(self, batch: Batch) -> Tensor:
+        """What R makes of real damage, `(B, 3, H, W)` float32; what it was not trained with, it leaves otherwise."""
+        with torch.no_grad():
+            restored = self.restorer(batch.degraded).float()
+        # Autocast remembers weights that were cast without gradients, and later uses would have none.
+        torch.clear_autocast_cache()
+        return restored
 
     def _move_discriminator(self, batch: Batch, damaged: Tensor) -> Tensor:
         """One step of the discriminator; half its loss slows it down against the generator (CycleGAN, Sec. 7.1)."""

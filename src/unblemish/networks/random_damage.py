@@ -1,10 +1,11 @@
 """Damage in which chance has a part: a network for LIRA's replay that is not the paper's.
 
 CycleGAN's generator makes one damaged picture of each clean one, always the same, and its normalisation loses how
-strong contrasts are: it can neither draw noise nor blur by a given amount. This one filters the picture, adds noise,
-and lets a U-shaped network without normalisation do the rest, such as the blocks of JPEG. Numbers drawn for each
-picture, its style, say how: by the filter's taps, the strength of the noise, and gains and shifts of the network's
-channels (FiLM: Perez et al., "Visual Reasoning with a General Conditioning Layer", AAAI 2018).
+strong contrasts are: it can neither draw noise nor blur by a given amount. This one filters the picture, adds grey and
+coloured noise, for JPEG leaves little of colours, and lets a U-shaped network without normalisation do the rest, such
+as the blocks of JPEG. Numbers drawn for each picture, its style, say how: by the filter's taps, the strengths of the
+noise, and gains and shifts of the network's channels (FiLM: Perez et al., "Visual Reasoning with a General Conditioning
+Layer", AAAI 2018).
 """
 
 from __future__ import annotations
@@ -38,14 +39,15 @@ def drawn(pictures: Tensor) -> tuple[Tensor, Tensor]:
         pictures: `(B, 3, H, W)`, [0, 1].
 
     Returns:
-        Noise `(B, 3, H, W)` and numbers `(B, NUMBERS)`, both float32 from N(0, 1), on the pictures' device.
+        Noise `(B, 4, H, W)`, first that of all colours alike, and numbers `(B, NUMBERS)`, both float32 from N(0, 1), on
+        the pictures' device.
     """
     levels = pictures.detach().float().clamp(0, 1).mul(255).round().byte().cpu().contiguous()
     noise, numbers = [], []
     for picture in levels:
         generator = torch.Generator().manual_seed(zlib.crc32(picture.numpy().tobytes()))
         numbers.append(torch.randn(NUMBERS, generator=generator))
-        noise.append(torch.randn(picture.shape, generator=generator))
+        noise.append(torch.randn((4, *picture.shape[1:]), generator=generator))
     return torch.stack(noise).to(pictures.device), torch.stack(numbers).to(pictures.device)
 
 
@@ -93,7 +95,7 @@ class RandomDamage(nn.Module):
         self.style = nn.Sequential(
             nn.Linear(NUMBERS, STYLE), nn.LeakyReLU(0.2), nn.Linear(STYLE, STYLE), nn.LeakyReLU(0.2)
         )
-        self.filter, self.strength = nn.Linear(STYLE, SIDE**2), nn.Linear(STYLE, 3)
+        self.filter, self.strength = nn.Linear(STYLE, SIDE**2), nn.Linear(STYLE, 4)
         self.enter = StyledConv(6, width, 7)
         self.down = nn.Sequential(
             _conv(width, 2 * width, 3, stride=2), nn.ReLU(), _conv(2 * width, 4 * width, 3, stride=2), nn.ReLU()
@@ -111,8 +113,9 @@ class RandomDamage(nn.Module):
         """Damages `(B, 3, H, W)` in [0, 1], H and W multiples of 4; returns the same shape, dtype and range."""
         noise, numbers = drawn(x)
         style = self.style(numbers.to(self.ending.weight.dtype))  # (B, STYLE)
-        strength = self.strength(style).float().exp()[..., None, None]  # (B, 3, 1, 1)
-        y = self._filtered(x.float(), style) + strength * noise  # (B, 3, H, W)
+        strength = self.strength(style).float().exp()[..., None, None]  # (B, 4, 1, 1)
+        grey, coloured = (strength * noise).split([1, 3], dim=1)  # (B, 1, H, W), (B, 3, H, W)
+        y = self._filtered(x.float(), style) + grey + coloured  # (B, 3, H, W)
         seen = torch.cat([2 * y - 1, 2 * x.float() - 1], dim=1)  # (B, 6, H, W)
         fine = self.enter(seen.to(style.dtype), style)  # (B, width, H, W)
         coarse = self.down(fine)  # (B, 4 * width, H / 4, W / 4)
@@ -143,7 +146,7 @@ class RandomDamage(nn.Module):
         with torch.no_grad():
             self.filter.bias.copy_(-(squared / 2).clamp(max=6) / PACE)
             self.strength.weight[1:] = self.strength.weight[:1]
-            self.strength.bias.fill_(-2.7)
+            self.strength.bias.fill_(-3.0)
         nn.init.normal_(self.ending.weight, 0.0, 0.01)
         assert self.ending.bias is not None
         nn.init.zeros_(self.ending.bias)

@@ -43,7 +43,7 @@ _AS_PUBLISHED: dict[str, dict[str, Any]] = {
     "others": {"ema": 0.0},
 }
 _RANDOM: dict[str, dict[str, Any]] = {
-    "lifelong": {"details": True, "paired": True, "matching_weight": 20.0, "cycle_weight": 20.0},
+    "lifelong": {"details": True, "paired": True, "matching_weight": 20.0},
     "optimiser": {"rate": 1e-3, "floor": 0.3},
     "others": {"ema": 0.97},
 }
