@@ -2,16 +2,19 @@
 
     python recipes/ship.py network RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE [--options JSON]
     python recipes/ship.py generator RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE
+    python recipes/ship.py grown PACKED RUNS_FOLDER
     python recipes/ship.py examination PHOTOGRAPHS --runs FOLDER --group NAME[=DEGRADATION,...] ...
     python recipes/ship.py figures results/examination.json
 
 The first adds the best weights of a run of `unblemish train`, in half precision, or replaces the network of that
 name, and keeps the run's record in `results/training_NAME.json`, with those of the runs that it began with; options
 that bear on no weight, such as a Golf Optimizer's iterations, may differ from the training's. The second does so with
-the generator of a network that can grow, which is called like it. The third puts the named networks into groups of what
-they treat (or of those degradations), calibrates an examiner for these groups on the photographs, and adds it, with the
-bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in FOLDER. The fourth writes
-what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the documents.
+the generator of a network that can grow, which is called like it. The third takes over what `unblemish grow` has taught
+the default bundle, from the grown bundle, and keeps the records that --runs of that command holds. The fourth puts the
+named networks into groups of what they treat (or of those degradations), calibrates an examiner for these groups on the
+photographs, and adds it, with the bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are
+kept in FOLDER. The fifth writes what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the
+documents.
 """
 
 from __future__ import annotations
@@ -69,6 +72,23 @@ def ship_generator(run: Path, name: str, purpose: str, recipe: str) -> None:
     best = best_validation(json.loads((RECORDS / f"training_{name}_generator.json").read_text(encoding="utf-8")))
     scores = {f"psnr/{kind}": round(best[kind], 4) for kind in ("damage", "real_damage", "restored", "real_restored")}
     Bundle.load(BUNDLE).update(generators=[(card.model_copy(update={"scores": scores}), halved(network))])
+
+
+def ship_grown(packed: Path, runs: Path) -> None:
+    """Puts the parts of a bundle that has grown from the default one in the place of that one's."""
+    grown = Bundle.load(packed)
+    manifest, name = grown.manifest, grown.groups[-1].name
+    for stage, record in (("joint-training", name), ("training-of-the-generator", f"{name}_generator")):
+        (run,) = runs.glob(f"{stage}-*")
+        keep_records(run, record)
+    assert manifest.examination is not None
+    descriptor, knowledge = manifest.examination.descriptor, manifest.examination.knowledge
+    Bundle.load(BUNDLE).update(
+        [(entry, grown.blob(entry)) for entry in manifest.networks],
+        groups=grown.groups,
+        examination=((descriptor, grown.blob(descriptor)), (knowledge, grown.blob(knowledge))),
+        generators=[(entry, grown.blob(entry)) for entry in manifest.generators],
+    )
 
 
 def ship_examination(photographs: Path, runs: Path, named: list[str], descriptor: tuple[Path, str] | None) -> None:
@@ -250,6 +270,9 @@ def main() -> None:
     for option in ("--name", "--purpose", "--recipe"):
         generator.add_argument(option, required=True)
     generator.add_argument("run", type=Path)
+    grown = steps.add_parser("grown")
+    grown.add_argument("packed", type=Path)
+    grown.add_argument("runs", type=Path)
     examination = steps.add_parser("examination")
     examination.add_argument("photographs", type=Path)
     examination.add_argument("--runs", type=Path, required=True)
@@ -263,6 +286,8 @@ def main() -> None:
         ship_network(arguments.run, arguments.name, arguments.purpose, arguments.recipe, arguments.options)
     elif arguments.step == "generator":
         ship_generator(arguments.run, arguments.name, arguments.purpose, arguments.recipe)
+    elif arguments.step == "grown":
+        ship_grown(arguments.packed, arguments.runs)
     elif arguments.step == "examination":
         new = (arguments.descriptor, arguments.recipe or "") if arguments.descriptor else None
         ship_examination(arguments.photographs, arguments.runs, arguments.group, new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from unblemish.commands.app import app
 from unblemish.restoration.bundle import Bundle
+from unblemish.restoration.bundle_parts import Group
 from unblemish.restoration.growable import find_growable
 
 pytest.importorskip("skimage")
@@ -124,6 +126,25 @@ def test_a_network_that_grows_ships_with_its_generator(ship: ModuleType, tmp_pat
     }  # fmt: skip
     assert {path.name for path in tmp_path.glob("training_*")} == {
         "training_blend.json", "training_blend_experts.json", "training_blend_generator.json"
+    }  # fmt: skip
+
+
+def test_what_the_default_bundle_has_learnt_ships_with_its_records(ship: ModuleType, tmp_path: Path) -> None:
+    default = Bundle.load()
+    shutil.copytree(default.path, tmp_path / "bundle")
+    grown = Bundle.load(shutil.copytree(default.path, tmp_path / "grown"))
+    blend = grown.entry("blend")
+    new = blend.model_copy(update={"name": "haze", "treats": ("haze",)})
+    groups = (*grown.groups, Group(name="haze", degradations=("haze",), network="haze"))
+    packed = grown.update([(new, grown.blob(blend))], groups=groups).pack(tmp_path / "haze.bundle")
+    trained = run_recipe("group_nafnet_compact.yaml", tmp_path / "runs/joint-training-1", "network.options={width: 4}")
+    shutil.copytree(trained, tmp_path / "runs/training-of-the-generator-2")
+    ship.ship_grown(packed.path, tmp_path / "runs")
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert bundle.manifest == packed.manifest
+    assert not any(part.problems for part in bundle.verify())
+    assert {path.name for path in tmp_path.glob("training_*")} == {
+        "training_haze.json", "training_haze_generator.json"
     }  # fmt: skip
 
 
