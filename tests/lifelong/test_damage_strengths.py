@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unblemish.lifelong.damage_strengths import FAINT, OCTAVES, PLACES, detail_strengths, strengths_apart
+from unblemish.lifelong.damage_strengths import FAINT, OCTAVES, PLACES, strengths, strengths_apart
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -16,13 +16,14 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 def test_octave_by_octave() -> None:
     """A chequerboard has details of one pixel, and none of two."""
     board = (torch.arange(16)[:, None] + torch.arange(16)) % 2
-    found = detail_strengths(board.float().expand(1, 3, 16, 16)).exp().view(-1, OCTAVES, 7) - FAINT
+    found = strengths(board.float().expand(1, 3, 16, 16)).exp().view(-1, OCTAVES + 1, 7) - FAINT
     torch.testing.assert_close(found[:, 0], torch.tensor([0.5] * 4 + [0.0] * 3).expand(PLACES**2, 7))
-    torch.testing.assert_close(found[:, 1:], torch.zeros(PLACES**2, OCTAVES - 1, 7), rtol=0, atol=1e-6)
+    torch.testing.assert_close(found[:, 1:-1], torch.zeros(PLACES**2, OCTAVES - 1, 7), rtol=0, atol=1e-6)
+    torch.testing.assert_close(found[:, -1], found[:, 0])  # its mean is as large as its details
 
 
 def test_of_each_colour_of_their_mean_and_of_their_differences() -> None:
-    found = detail_strengths(0.1 * noise(1, 3, 64, 64)).exp()[:, :7].mean(dim=0) - FAINT
+    found = strengths(0.1 * noise(1, 3, 64, 64)).exp()[:, :7].mean(dim=0) - FAINT
     torch.testing.assert_close(found[:3], found[:1].expand(3), rtol=0.1, atol=0)
     assert found[3].item() == pytest.approx(found[0].item() / math.sqrt(3), rel=0.1)
     torch.testing.assert_close(found[4:], found[:3] * math.sqrt(2), rtol=0.1, atol=0)
@@ -30,7 +31,7 @@ def test_of_each_colour_of_their_mean_and_of_their_differences() -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (27, 24)])
 def test_any_size_of_a_patch(size: tuple[int, int]) -> None:
-    assert detail_strengths(noise(2, 3, *size)).shape == (2 * PLACES**2, 7 * OCTAVES)
+    assert strengths(noise(2, 3, *size)).shape == (2 * PLACES**2, 7 * (OCTAVES + 1))
 
 
 def test_twice_as_strong() -> None:
@@ -57,6 +58,13 @@ def test_strength_on_edges_is_not_strength_everywhere() -> None:
     everywhere, gathered = 0.1 * noise(4, 3, 64, 64), torch.zeros(4, 3, 64, 64)
     gathered[..., :32, :32] = 0.4 * noise(4, 3, 32, 32)
     assert strengths_apart(clean + gathered, clean + everywhere, clean) > 1
+
+
+def test_brightness_counts() -> None:
+    """A veil takes no details along, and is damage all the same."""
+    clean = 0.2 * torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert strengths_apart(clean + 0.5, clean + 0.6, clean) < 0.1
+    assert strengths_apart(clean, clean + 0.6, clean) > 0.3
 
 
 def test_gradients_reach_generated_damage_alone() -> None:

@@ -1,4 +1,4 @@
-"""How strong damage is in each octave, for generated damage to vary as much as real damage does.
+"""How strong damage is in each octave and in brightness, for generated damage to vary as much as real damage does.
 
 A discriminator looks at one patch after the other: a generator that always does the same middling damage can deceive
 it for long. Here the strengths in all places of a whole batch are compared, the weakest with the weakest and so on up
@@ -37,20 +37,22 @@ def strengths_apart(generated: Tensor, real: Tensor, clean: Tensor) -> Tensor:
         `generated`.
     """
     found, wanted = (
-        torch.cat([detail_strengths(damaged), detail_strengths(damaged - clean)], dim=1).sort(dim=0).values
+        torch.cat([strengths(damaged), strengths(damaged - clean)], dim=1).sort(dim=0).values
         for damaged in (generated, real)
     )
     return l1(found, wanted)
 
 
-def detail_strengths(pictures: Tensor) -> Tensor:
+def strengths(pictures: Tensor) -> Tensor:
     """Logarithms of the mean absolute difference from the mean of two by two pixels, in each place and octave.
+
+    Of what is left after the last octave, that of its mean.
 
     Args:
         pictures: `(B, 3, H, W)` float32; H and W are cut to even numbers in each octave.
 
     Returns:
-        `(B * PLACES * PLACES, 7 * OCTAVES)`: of each colour, of their mean, and of their differences, R - B, G - R
+        `(B * PLACES * PLACES, 7 * (OCTAVES + 1))`: of each colour, of their mean, and of their differences, R - B, G - R
         and B - G, by which noise is told from one tint.
     """
     found = []
@@ -62,4 +64,5 @@ def detail_strengths(pictures: Tensor) -> Tensor:
         apart = (level[..., : mean.shape[-2], : mean.shape[-1]] - mean).abs()
         found.append(F.adaptive_avg_pool2d(apart, PLACES).movedim(1, -1).flatten(0, 2))
         level = coarse
+    found.append(F.adaptive_avg_pool2d(level, PLACES).abs().movedim(1, -1).flatten(0, 2))
     return torch.cat(found, dim=1).add(FAINT).log()

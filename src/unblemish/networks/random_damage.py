@@ -1,11 +1,11 @@
 """Damage in which chance has a part: a network for LIRA's replay that is not the paper's.
 
 CycleGAN's generator makes one damaged picture of each clean one, always the same, and its normalisation loses how
-strong contrasts are: it can neither draw noise nor blur by a given amount. This one filters the picture, adds grey and
-coloured noise, for JPEG leaves little of colours, and lets a U-shaped network without normalisation do the rest, such
-as the blocks of JPEG. Numbers drawn for each picture, its style, say how: by the filter's taps, the strengths of the
-noise, and gains and shifts of the network's channels (FiLM: Perez et al., "Visual Reasoning with a General Conditioning
-Layer", AAAI 2018).
+strong contrasts are: it can neither draw noise nor blur by a given amount. This one filters the picture, changes contrast
+and brightness of its colours, adds grey and coloured noise, for JPEG leaves little of colours, and lets a U-shaped
+network without normalisation do the rest, such as the blocks of JPEG. Numbers drawn for each picture, its style, say
+how: by the filter's taps, the contrasts, the strengths of the noise, and gains and shifts of the network's channels
+(FiLM: Perez et al., "Visual Reasoning with a General Conditioning Layer", AAAI 2018).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class StyledBlock(nn.Module):
 
 
 class RandomDamage(nn.Module):
-    """Filters pictures, adds noise, and changes them by at most 1/2 besides; see the module.
+    """Filters pictures, changes their tones, adds noise, and changes them by less than 1/2 besides; see the module.
 
     Sizes are enlarged again by repeating pixels before a convolution, for transposed convolutions draw grids.
 
@@ -95,7 +95,7 @@ class RandomDamage(nn.Module):
         self.style = nn.Sequential(
             nn.Linear(NUMBERS, STYLE), nn.LeakyReLU(0.2), nn.Linear(STYLE, STYLE), nn.LeakyReLU(0.2)
         )
-        self.filter, self.strength = nn.Linear(STYLE, SIDE**2), nn.Linear(STYLE, 4)
+        self.filter, self.tone, self.strength = nn.Linear(STYLE, SIDE**2), nn.Linear(STYLE, 6), nn.Linear(STYLE, 4)
         self.enter = StyledConv(6, width, 7)
         self.down = nn.Sequential(
             _conv(width, 2 * width, 3, stride=2), nn.ReLU(), _conv(2 * width, 4 * width, 3, stride=2), nn.ReLU()
@@ -115,14 +115,16 @@ class RandomDamage(nn.Module):
         style = self.style(numbers.to(self.ending.weight.dtype))  # (B, STYLE)
         strength = self.strength(style).float().exp()[..., None, None]  # (B, 4, 1, 1)
         grey, coloured = (strength * noise).split([1, 3], dim=1)  # (B, 1, H, W), (B, 3, H, W)
-        y = self._filtered(x.float(), style) + grey + coloured  # (B, 3, H, W)
+        contrast, brightness = self.tone(style).float()[..., None, None].chunk(2, dim=1)  # (B, 3, 1, 1) each
+        y = self._filtered(x.float(), style)  # (B, 3, H, W)
+        y = y + contrast * (y - 0.5) + brightness + grey + coloured
         seen = torch.cat([2 * y - 1, 2 * x.float() - 1], dim=1)  # (B, 6, H, W)
         fine = self.enter(seen.to(style.dtype), style)  # (B, width, H, W)
         coarse = self.down(fine)  # (B, 4 * width, H / 4, W / 4)
         for block in self.body:
             coarse = block(coarse, style)
         rest = self.ending(self.join(torch.cat([self.up(coarse), fine], dim=1), style))  # (B, 3, H, W)
-        return (y + torch.tanh(rest.float()) / 2).clamp(0.0, 1.0).to(x.dtype)
+        return (y + F.softsign(rest.float()) / 2).clamp(0.0, 1.0).to(x.dtype)
 
     def _filtered(self, x: Tensor, style: Tensor) -> Tensor:
         """Each picture of `(B, 3, H, W)` float32 convolved by its own filter, whose taps are positive and sum to 1."""
@@ -149,7 +151,8 @@ class RandomDamage(nn.Module):
             self.strength.bias.fill_(-3.0)
         nn.init.normal_(self.ending.weight, 0.0, 0.01)
         assert self.ending.bias is not None
-        nn.init.zeros_(self.ending.bias)
+        for started_at_zero in (self.ending.bias, self.tone.weight, self.tone.bias):
+            nn.init.zeros_(started_at_zero)
 
 
 def _conv(entering: int, leaving: int, taps: int, stride: int = 1) -> nn.Conv2d:
