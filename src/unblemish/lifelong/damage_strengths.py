@@ -52,8 +52,8 @@ def strengths(pictures: Tensor) -> Tensor:
         pictures: `(B, 3, H, W)` float32; H and W are cut to even numbers in each octave.
 
     Returns:
-        `(B * PLACES * PLACES, 7 * (OCTAVES + 1))`: of each colour, of their mean, and of their differences, R - B, G - R
-        and B - G, by which noise is told from one tint.
+        `(B * PLACES * PLACES, 7 * (OCTAVES + 1))`: of each colour, of their mean, and of their differences, R - B,
+        G - R and B - G, by which noise is told from one tint.
     """
     found = []
     differences = pictures - pictures.roll(1, dims=1)  # (B, 3, H, W)

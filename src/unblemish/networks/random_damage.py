@@ -1,11 +1,11 @@
 """Damage in which chance has a part: a network for LIRA's replay that is not the paper's.
 
 CycleGAN's generator makes one damaged picture of each clean one, always the same, and its normalisation loses how
-strong contrasts are: it can neither draw noise nor blur by a given amount. This one filters the picture, changes contrast
-and brightness of its colours, adds grey and coloured noise, for JPEG leaves little of colours, and lets a U-shaped
-network without normalisation do the rest, such as the blocks of JPEG. Numbers drawn for each picture, its style, say
-how: by the filter's taps, the contrasts, the strengths of the noise, and gains and shifts of the network's channels
-(FiLM: Perez et al., "Visual Reasoning with a General Conditioning Layer", AAAI 2018).
+strong contrasts are: it can neither draw noise nor blur by a given amount. This one filters the picture, changes
+contrast and brightness of its colours, adds grey and coloured noise, for JPEG leaves little of colours, and lets a
+U-shaped network without normalisation do the rest, such as the blocks of JPEG. Numbers drawn for each picture, its
+style, say how: by the filter's taps, the contrasts, the strengths of the noise, and gains and shifts of the network's
+channels (FiLM: Perez et al., "Visual Reasoning with a General Conditioning Layer", AAAI 2018).
 """
 
 from __future__ import annotations
