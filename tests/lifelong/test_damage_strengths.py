@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unblemish.lifelong.damage_strengths import FAINT, OCTAVES, PLACES, strengths, strengths_apart
+from unblemish.lifelong.damage_strengths import DIM, FAINT, OCTAVES, PLACES, strengths, strengths_apart
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -16,7 +16,9 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 def test_octave_by_octave() -> None:
     """A chequerboard has details of one pixel, and none of two."""
     board = (torch.arange(16)[:, None] + torch.arange(16)) % 2
-    found = strengths(board.float().expand(1, 3, 16, 16)).exp().view(-1, OCTAVES + 1, 7) - FAINT
+    found = strengths(board.float().expand(1, 3, 16, 16)).exp().view(-1, OCTAVES + 1, 7)
+    found[:, :-1] -= FAINT
+    found[:, -1] -= DIM
     torch.testing.assert_close(found[:, 0], torch.tensor([0.5] * 4 + [0.0] * 3).expand(PLACES**2, 7))
     torch.testing.assert_close(found[:, 1:-1], torch.zeros(PLACES**2, OCTAVES - 1, 7), rtol=0, atol=1e-6)
     torch.testing.assert_close(found[:, -1], found[:, 0])  # its mean is as large as its details

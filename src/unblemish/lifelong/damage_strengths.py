@@ -20,8 +20,9 @@ OCTAVES = 4
 PLACES = 4
 """Rows and columns of a picture's places, each with strengths of its own."""
 
-FAINT = 0.01
-"""Added to strengths before their logarithm, two and a half steps of 8 bits: below, differences count little."""
+FAINT, DIM = 0.01, 0.1
+"""Added to strengths and to brightness before their logarithm, 2.5 and 25 steps of 8 bits: below, differences count
+little."""
 
 
 def strengths_apart(generated: Tensor, real: Tensor, clean: Tensor) -> Tensor:
@@ -64,5 +65,5 @@ def strengths(pictures: Tensor) -> Tensor:
         apart = (level[..., : mean.shape[-2], : mean.shape[-1]] - mean).abs()
         found.append(F.adaptive_avg_pool2d(apart, PLACES).movedim(1, -1).flatten(0, 2))
         level = coarse
-    found.append(F.adaptive_avg_pool2d(level, PLACES).abs().movedim(1, -1).flatten(0, 2))
-    return torch.cat(found, dim=1).add(FAINT).log()
+    brightness = F.adaptive_avg_pool2d(level, PLACES).abs().movedim(1, -1).flatten(0, 2)
+    return torch.cat([torch.cat(found, dim=1).add(FAINT).log(), brightness.add(DIM).log()], dim=1)
