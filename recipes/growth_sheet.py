@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from replay_sheet import decibels
 
 import unblemish
 from unblemish.degradations.parsing import draw, parse
@@ -23,10 +23,7 @@ from unblemish.degradations.quantisation import rounded
 from unblemish.degradations.seeding import picture_generator
 from unblemish.evaluation.cases import load_rgb
 from unblemish.evaluation.contact_sheets import SheetRow, check_sheet_ending, contact_sheet, save_sheet
-from unblemish.evaluation.metrics import psnr
-from unblemish.evaluation.protocol import preset
 
-PROTOCOL = preset("rgb")
 COLUMNS = ("clean", "damaged", "before", "after")
 
 
@@ -46,13 +43,13 @@ def row(path: Path, damage: str, bundles: Sequence[Path], folder: Path) -> Sheet
         damaged = rounded(degradation.apply(clean, draw(degradation, values, 1, chance), chance), "nearest")
     file = folder / f"{path.stem}.png"
     Image.fromarray(damaged[0].permute(1, 2, 0).mul(255).round().byte().numpy()).save(file)
-    shown, captions = [clean, damaged], [path.stem, _decibels(damaged, clean)]
+    shown, captions = [clean, damaged], [path.stem, decibels(damaged, clean)]
     for number, bundle in enumerate(bundles):
         restored = folder / f"{path.stem}_{number}.png"
         finding = unblemish.examine(file, bundle=bundle).finding
         unblemish.write(unblemish.restore(file, bundle=bundle), restored)
         shown.append(load_rgb(restored))
-        captions.append(f"{finding}: {_decibels(shown[-1], clean)}")
+        captions.append(f"{finding}: {decibels(shown[-1], clean)}")
     return SheetRow("", shown, captions)
 
 
@@ -70,11 +67,6 @@ def main(words: Sequence[str] | None = None) -> None:
         bundles = (chosen.bundle, chosen.grown)
         rows = [row(path, chosen.damage, bundles, Path(folder)) for path in chosen.photos]
     save_sheet(contact_sheet(COLUMNS, rows), chosen.output)
-
-
-def _decibels(picture: Tensor, clean: Tensor) -> str:
-    found = psnr(PROTOCOL.prepare(picture), PROTOCOL.prepare(clean)).clamp(max=PROTOCOL.psnr_ceiling)
-    return f"{float(found):.2f} dB"
 
 
 if __name__ == "__main__":

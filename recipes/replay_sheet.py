@@ -33,6 +33,12 @@ COLUMNS = ("clean", "real", "generated", "real, restored", "generated, restored"
 """The last two where a restorer is given."""
 
 
+def decibels(picture: Tensor, clean: Tensor) -> str:
+    """PSNR by the protocol, as captions state it, of `(1, 3, H, W)` against the clean picture."""
+    found = psnr(PROTOCOL.prepare(picture), PROTOCOL.prepare(clean)).clamp(max=PROTOCOL.psnr_ceiling)
+    return f"{float(found):.2f} dB"
+
+
 def row(path: Path, damage: str, networks: Sequence[Network], crop: int, zoom: int) -> SheetRow:
     """One photograph.
 
@@ -60,7 +66,7 @@ def row(path: Path, damage: str, networks: Sequence[Network], crop: int, zoom: i
         shown = [real, generated]
         if restorer is not generator:
             shown += [restorer(real).float(), restored]
-    captions = [path.stem, *(_decibels(one, clean) for one in shown)]
+    captions = [path.stem, *(decibels(one, clean) for one in shown)]
     return SheetRow(
         "", [one.repeat_interleave(zoom, -1).repeat_interleave(zoom, -2) for one in (clean, *shown)], captions
     )
@@ -82,11 +88,6 @@ def main(words: Sequence[str] | None = None) -> None:
     rows = [row(path, chosen.damage, networks, chosen.crop, chosen.zoom) for path in chosen.photos]
     columns = COLUMNS if chosen.restorer else COLUMNS[:3]
     save_sheet(contact_sheet(columns, rows, chosen.crop * chosen.zoom), chosen.output)
-
-
-def _decibels(picture: Tensor, clean: Tensor) -> str:
-    found = psnr(PROTOCOL.prepare(picture), PROTOCOL.prepare(clean)).clamp(max=PROTOCOL.psnr_ceiling)
-    return f"{float(found):.2f} dB"
 
 
 if __name__ == "__main__":
