@@ -15,12 +15,9 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from replay_sheet import decibels
+from replay_sheet import damaged, decibels
 
 import unblemish
-from unblemish.degradations.parsing import draw, parse
-from unblemish.degradations.quantisation import rounded
-from unblemish.degradations.seeding import picture_generator
 from unblemish.evaluation.cases import load_rgb
 from unblemish.evaluation.contact_sheets import SheetRow, check_sheet_ending, contact_sheet, save_sheet
 
@@ -37,13 +34,11 @@ def row(path: Path, damage: str, bundles: Sequence[Path], folder: Path) -> Sheet
         folder: For the damaged and the restored pictures.
     """
     clean = load_rgb(path)  # (1, 3, H, W)
-    chance = picture_generator(0, damage, path.name)
-    degradation, values = parse(damage)
     with torch.inference_mode():
-        damaged = rounded(degradation.apply(clean, draw(degradation, values, 1, chance), chance), "nearest")
+        real = damaged(clean, damage, path.name)
     file = folder / f"{path.stem}.png"
-    Image.fromarray(damaged[0].permute(1, 2, 0).mul(255).round().byte().numpy()).save(file)
-    shown, captions = [clean, damaged], [path.stem, decibels(damaged, clean)]
+    Image.fromarray(real[0].permute(1, 2, 0).mul(255).round().byte().numpy()).save(file)
+    shown, captions = [clean, real], [path.stem, decibels(real, clean)]
     for number, bundle in enumerate(bundles):
         restored = folder / f"{path.stem}_{number}.png"
         finding = unblemish.examine(file, bundle=bundle).finding

@@ -39,6 +39,13 @@ def decibels(picture: Tensor, clean: Tensor) -> str:
     return f"{float(found):.2f} dB"
 
 
+def damaged(clean: Tensor, damage: str, name: str) -> Tensor:
+    """`(1, 3, H, W)` with real damage, at 8 bits; what is drawn follows from the photograph's name."""
+    chance = picture_generator(0, damage, name)
+    degradation, values = parse(damage)
+    return rounded(degradation.apply(clean, draw(degradation, values, 1, chance), chance), "nearest")
+
+
 def row(path: Path, damage: str, networks: Sequence[Network], crop: int, zoom: int) -> SheetRow:
     """One photograph.
 
@@ -58,10 +65,8 @@ def row(path: Path, damage: str, networks: Sequence[Network], crop: int, zoom: i
         raise UserError(f"{path}: smaller than {crop} pixels; leave it out, or lower --crop")
     clean = whole[..., top : top + crop, left : left + crop]  # (1, 3, crop, crop)
     generator, restorer = networks[0], networks[-1]
-    chance = picture_generator(0, damage, path.name)
-    degradation, values = parse(damage)
     with torch.inference_mode():
-        real = rounded(degradation.apply(clean, draw(degradation, values, 1, chance), chance), "nearest")
+        real = damaged(clean, damage, path.name)
         generated, restored = pseudo_pairs(generator, restorer, clean)
         shown = [real, generated]
         if restorer is not generator:
