@@ -25,7 +25,7 @@ def carried_out(name: str, photos: Path, arms: tuple[str, ...]) -> None:
             assert carry_out(run, build_task, accelerator="cpu")
             record = finished(run)
             assert record is not None
-            watched = {"moderate_blend"} if name in ("lira_haze", "lira_darkness") else set()
+            watched = {"moderate_blend"} if name in ("lira_haze", "lira_darkness_cold") else set()
             assert watched <= {*record["validations"]}
 
 
@@ -37,6 +37,7 @@ def test_from_experts_to_a_grown_network(photos: Path, tmp_path: Path, monkeypat
     for scene in ("haze", "darkness"):
         carried_out(f"lira_{scene}_warmup", photos, ("warmup",))
     carried_out("lira_haze", photos, ("lira", "joint", "owan"))
+    carried_out("lira_darkness_cold", photos, ("lira", "fine_tuning"))
 
 
 @pytest.mark.parametrize("scene", ["haze", "darkness"])
