@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lira_growth import title
+from lira_growth import TITLES, title
 from lira_study import Found, origin
 
 from unblemish.evaluation.curves import mean_curve, style
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Curves = Mapping[str, Mapping[int, list[tuple[int, float]]]]
 """Steps with PSNR in dB, by arm and seed."""
+
+ARMS = (*TITLES, "ewc", "ewc_tenfold")
+"""Of all growths, so that one strategy has one colour in every picture."""
 
 _INK, _SOFT, _FAINT = "#1f2933", "#6b7280", "#c5cbd3"
 
@@ -53,7 +56,7 @@ def save_growth(found: Found, path: Path) -> None:
     figure = Figure(figsize=(14, 5.6), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (heading, curves) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        _draw(axes, {title(found, arm): seeds for arm, seeds in curves.items()}, heading)
+        _draw(axes, found, curves, heading)
     handles = figure.axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower left", ncols=5, fontsize=10, frameon=False)
     content = io.BytesIO()
@@ -63,7 +66,9 @@ def save_growth(found: Found, path: Path) -> None:
 
 
 def _start(found: Found, arm: str, seed: int, damage: str) -> list[tuple[int, float]]:
-    study, name = origin(found.recipe(arm)["network"]["start"])
+    if not (start := found.recipe(arm)["network"]["start"]):
+        return []
+    study, name = origin(start)
     before = Found.look(found.path.with_name(f"{study}.json"))
     if before is None or name not in before.arms:
         return []
@@ -71,12 +76,13 @@ def _start(found: Found, arm: str, seed: int, damage: str) -> list[tuple[int, fl
     return [(0, known[-1][1])] if known else []
 
 
-def _draw(axes: Axes, curves: Curves, heading: str) -> None:
-    for place, (name, seeds) in enumerate(curves.items()):
+def _draw(axes: Axes, found: Found, curves: Curves, heading: str) -> None:
+    for arm, seeds in curves.items():
+        look = style(ARMS.index(arm))
         for curve in seeds.values() if len(seeds) > 1 else ():
-            axes.plot(*_columns(curve), linewidth=0.9, alpha=0.5, **style(place))
+            axes.plot(*_columns(curve), linewidth=0.9, alpha=0.5, **look)
         mean = mean_curve(list(seeds.values()))
-        axes.plot(*_columns(mean), linewidth=2.4, label=f"{name} ({len(seeds)})", **style(place))
+        axes.plot(*_columns(mean), linewidth=2.4, label=f"{title(found, arm)} ({len(seeds)})", **look)
     axes.set_title(heading, fontsize=12, color=_INK, loc="left")
     axes.set_xlabel("steps", fontsize=10, color=_SOFT)
     axes.set_ylabel("PSNR on validation pictures, dB", fontsize=10, color=_SOFT)

@@ -5,13 +5,16 @@
 
 Results are those of the studies `recipes/studies/lira_NAME.yaml`, as `results/lira_NAME.json`, and of
 `recipes/lira_sizes.py`; their headers have the commands. Blocks need lira_base (base, parts), lira_sizes (sizes),
-lira_haze and lira_darkness. Where there are results of lira_experts, lira_replay or the warm-ups too, seconds and
-curves tell of them. Arms, seeds and scores may be missing, and the page says which.
+lira_haze, lira_darkness and lira_darkness_cold. Where there are results of lira_experts, lira_replay or the warm-ups
+too, seconds and curves tell of them; of `results/blends.json`, the table of base networks shows the default bundle's.
+Arms, seeds and scores may be missing, and the page says which.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +23,7 @@ from lira_curves import save_growth
 from lira_growth import beside, growth_text
 from lira_sizes_page import sizes_text
 from lira_study import Each, Found, cell, difference, listed, origins, pace, prepared
-from page_blocks import replace_block
+from page_blocks import provenance_line, replace_block
 
 from unblemish.evaluation.markdown import markdown_table
 from unblemish.evaluation.metrics import create_metric
@@ -29,7 +32,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS, IMAGES = ROOT / "docs/lifelong.md", ROOT / "results", ROOT / "docs/images"
 
 METRICS = ("psnr", "ssim")
-SCENES = ("haze", "darkness")
+SCENES = ("haze", "darkness", "darkness_cold")
+SHIPPED = "blends.json"
+"""What `unblemish evaluate` wrote of the default bundle's networks on the same damage."""
 
 PARTS = {
     "without_experts": "without pretrained experts",
@@ -43,10 +48,10 @@ PARTS = {
 
 
 def base_text(results: Path) -> str:
-    """Table 1: the damaged pictures, networks of other kinds, and LIRA's base network.
+    """Table 1: the damaged pictures, networks of other kinds, LIRA's base network, and the default bundle's.
 
     Raises:
-        SystemExit: There is no result, or nothing is scored.
+        SystemExit: There is no result, nothing is scored, or the default bundle on other pictures.
     """
     found = Found.load(results / "lira_base.json")
     others = [arm for arm in found.arms if not _is_ours(found, arm)]
@@ -55,12 +60,19 @@ def base_text(results: Path) -> str:
     for arm in shown:
         label = found.label(arm, f"`{found.recipe(arm)['network']['name']}`")
         rows.append([label, f"{found.parameters(arm):,}", pace(found, arm), *_scores(found, arm)])
+    shipped, sources = _shipped(found)
     headings = ["network", "parameters", "s", *_headings(found)]
-    words = "s: seconds of training, and after + of the experts that a network starts from."
+    words = [
+        found.budget_text(),
+        "s: seconds of training, and after + of the experts that a network starts from.",
+        *(
+            ["Rows of the default bundle: trained otherwise and for longer, in bfloat16, on the same pictures."]
+            * bool(shipped)
+        ),
+    ]
     said = [_against(found, arm) for arm in others if found.reference in found.arms]
-    return _joined(
-        f"{found.budget_text()} {words}", markdown_table(headings, rows), " ".join(said), *origins(found, ())
-    )
+    table = markdown_table(headings, [*rows, *shipped])
+    return _joined(" ".join(words), table, " ".join(said), *origins(found, ()), *sources)
 
 
 def parts_text(results: Path) -> str:
@@ -84,6 +96,39 @@ def parts_text(results: Path) -> str:
 def _is_ours(found: Found, arm: str) -> bool:
     """Whether an arm's network is of the kind that the study is about."""
     return found.recipe(arm)["network"]["name"] == found.content["study"]["changes"]["network.name"]
+
+
+def _shipped(found: Found) -> tuple[list[list[str]], list[str]]:
+    """Rows of the default bundle's networks on the study's pictures, and where they come from; none of no result.
+
+    Raises:
+        SystemExit: They were measured on other pictures or other damage.
+    """
+    path = found.path.with_name(SHIPPED)
+    if not path.exists():
+        return [], []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    (pictures,) = {int(re.findall(r"\((\d+)\): ", one)[0]) for one in found.content["protocols"]}
+    scores = {
+        (one["method"], one["case_set"], one["metric"]): fmean(
+            value for _, value in sorted(one["values"].items())[:pictures]
+        )
+        for one in content["table"]["scores"]
+    }
+    asked = [(damage, metric) for metric in METRICS for damage in _levels(found)]
+    if any(abs(scores["input", *each] - found.before(*each)) > 1e-4 for each in asked):
+        raise SystemExit(f"{path} and {found.path}: were not scored on the same damaged pictures; score both anew")
+    methods = dict.fromkeys(method for method, *_ in scores if method != "input")
+    rows = [
+        [
+            f"default bundle, {method}",
+            "",
+            "",
+            *(f"{scores[method, *each]:.{create_metric(each[1]).decimals}f}" for each in asked),
+        ]
+        for method in methods
+    ]
+    return rows, [provenance_line(path, content["provenance"]).strip()]
 
 
 def _levels(found: Found) -> list[str]:

@@ -16,7 +16,7 @@ from unblemish.studies.result import FinishedRun, StudyResult
 from unblemish.studies.study import Study, StudyRun, plan
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = ("base", "parts", "sizes", "haze", "darkness")
+BLOCKS = ("base", "parts", "sizes", "haze", "darkness", "darkness_cold")
 BASE = {"lira": 23.0, "without_gates": 22.5, "without_attention": 23.25, "nafnet": 23.5, "owan": 22.0}
 GROWN = {"lira": (22.75, 19.0), "joint": (23.0, 19.25), "fine_tuning": (18.0, 19.5), "ewc": (20.0, 18.0)}
 """PSNR of the old and of the new task by arm."""
@@ -125,6 +125,30 @@ def test_seconds_tell_of_experts_where_they_are_known(page: ModuleType, tmp_path
     assert "`compare lira_experts`" in text
 
 
+@pytest.mark.parametrize(("before", "fails"), [(20.0, False), (20.5, True)])
+def test_the_default_bundle_stands_beside_if_it_met_the_same_damage(
+    page: ModuleType, tmp_path: Path, before: float, fails: bool
+) -> None:
+    """The study has scored six of its seven pictures."""
+    write("lira_base", tmp_path, base_run)
+    pictures = {f"{number}.png": 25.0 if number < 6 else 99.0 for number in range(7)}
+
+    def scored(method: str, damage: str, metric: str) -> dict[str, Any]:
+        by = {"psnr": 1.0, "ssim": 0.01}[metric]
+        values = {name: (before if method == "input" else value) * by for name, value in pictures.items()}
+        return {"method": method, "case_set": damage, "metric": metric, "values": values}
+
+    levels = ("mild_blend", "moderate_blend", "severe_blend")
+    scores = [scored(m, d, k) for m in ("input", "blend") for d in levels for k in ("psnr", "ssim")]
+    content = {"provenance": provenance(["evaluate"], [0], 1.0), "table": {"scores": scores}}
+    (tmp_path / "blends.json").write_text(json.dumps(content))
+    if fails:
+        with pytest.raises(SystemExit, match="not scored on the same damaged pictures"):
+            page.base_text(tmp_path)
+    else:
+        assert row(page.base_text(tmp_path), "default bundle, blend")[3:7] == [*["25.00"] * 3, "0.2500"]
+
+
 def test_what_each_part_brings(page: ModuleType, tmp_path: Path) -> None:
     write("lira_base", tmp_path, base_run)
     text = page.parts_text(tmp_path)
@@ -183,15 +207,25 @@ def test_curves_begin_where_the_warm_up_ended(recipe_script: Callable[[str], Mod
         assert figure.width == 1680
 
 
+def test_curves_without_a_warm_up_begin_where_they_were_first_validated(
+    recipe_script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    write("lira_darkness_cold", tmp_path, grown_run)
+    curves = recipe_script("lira_curves")
+    found = curves.Found.load(tmp_path / "lira_darkness_cold.json")
+    assert curves.validated(found, "moderate_blend")["lira"][0][0] == (100, 23.0)
+    curves.save_growth(found, tmp_path / "x.png")
+
+
 def test_all_blocks_or_the_named_ones(page: ModuleType, tmp_path: Path) -> None:
     write("lira_base", tmp_path, base_run)
-    for scene in ("haze", "darkness"):
+    for scene in ("haze", "darkness", "darkness_cold"):
         write(f"lira_{scene}", tmp_path, grown_run)
     with pytest.raises(SystemExit, match=r"lira_sizes\.json: is missing"):
         page.main([])
-    assert page.PAGE.read_text().count("\nold\n") == 5
+    assert page.PAGE.read_text().count("\nold\n") == 6
     page.main(["base", "parts", "haze"])
-    assert page.PAGE.read_text().count("\nold\n") == 2
+    assert page.PAGE.read_text().count("\nold\n") == 3
     assert (tmp_path / "images/lira_haze.png").exists()
     assert not (tmp_path / "images/lira_darkness.png").exists()
     with pytest.raises(SystemExit, match="no block is called speed"):
