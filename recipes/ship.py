@@ -84,11 +84,16 @@ def ship_grown(packed: Path, runs: Path) -> None:
     assert manifest.examination is not None
     descriptor, knowledge = manifest.examination.descriptor, manifest.examination.knowledge
     Bundle.load(BUNDLE).update(
-        [(entry, grown.blob(entry)) for entry in manifest.networks],
+        [(ours(entry), grown.blob(entry)) for entry in manifest.networks],
         groups=grown.groups,
         examination=((descriptor, grown.blob(descriptor)), (knowledge, grown.blob(knowledge))),
-        generators=[(entry, grown.blob(entry)) for entry in manifest.generators],
+        generators=[(ours(entry), grown.blob(entry)) for entry in manifest.generators],
     )
+
+
+def ours(card: NetworkCard) -> NetworkCard:
+    """A card that says which photographs are in the folder that `unblemish grow` was given, and their licence."""
+    return card.model_copy(update={} if card.licence == LICENCE else {"licence": LICENCE, "training_set": TRAINING_SET})
 
 
 def ship_examination(photographs: Path, runs: Path, named: list[str], descriptor: tuple[Path, str] | None) -> None:
@@ -200,6 +205,8 @@ def keep_records(run: Path, name: str) -> list[dict[str, Any]]:
     """What a run wrote down of itself, and the runs whose weights it began with, once all stand among the results."""
     training = yaml.safe_load((run / "training.yaml").read_text(encoding="utf-8"))
     training["validations"] = validations(run)
+    if (kept := run / "retention.json").exists():
+        training["retention"] = json.loads(kept.read_text(encoding="utf-8"))
     write_result(RECORDS / f"training_{name}.json", without_places(training))
     recipe = training["recipe"]
     earlier = {

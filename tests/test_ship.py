@@ -134,18 +134,24 @@ def test_what_the_default_bundle_has_learnt_ships_with_its_records(ship: ModuleT
     shutil.copytree(default.path, tmp_path / "bundle")
     grown = Bundle.load(shutil.copytree(default.path, tmp_path / "grown"))
     blend = grown.entry("blend")
-    new = blend.model_copy(update={"name": "haze", "treats": ("haze",)})
-    groups = (*grown.groups, Group(name="haze", degradations=("haze",), network="haze"))
-    packed = grown.update([(new, grown.blob(blend))], groups=groups).pack(tmp_path / "haze.bundle")
+    new = blend.model_copy(
+        update={"name": "rain", "treats": ("rain",), "licence": "unknown", "training_set": "a folder"}
+    )
+    groups = (*grown.groups, Group(name="rain", degradations=("rain",), network="rain"))
+    packed = grown.update([(new, grown.blob(blend))], groups=groups).pack(tmp_path / "rain.bundle")
     trained = run_recipe("group_nafnet_compact.yaml", tmp_path / "runs/joint-training-1", "network.options={width: 4}")
     shutil.copytree(trained, tmp_path / "runs/training-of-the-generator-2")
+    (trained / "retention.json").write_text('{"tasks": [{"task": "blend", "before": 23.5, "after": 23.4}]}')
     ship.ship_grown(packed.path, tmp_path / "runs")
     bundle = Bundle.load(tmp_path / "bundle")
-    assert bundle.manifest == packed.manifest
+    assert {part.licence for part in (*bundle.manifest.networks, *bundle.manifest.generators)} == {ship.LICENCE}
+    assert bundle.entry("rain").training_set == ship.TRAINING_SET
+    assert bundle.groups == packed.groups
     assert [part.problems for part in bundle.verify()] == [part.problems for part in packed.verify()]
     assert {path.name for path in tmp_path.glob("training_*")} == {
-        "training_haze.json", "training_haze_generator.json"
+        "training_rain.json", "training_rain_generator.json"
     }  # fmt: skip
+    assert json.loads((tmp_path / "training_rain.json").read_text())["retention"]["tasks"][0]["after"] == 23.4
 
 
 def test_a_page_without_the_block_is_named(pages: ModuleType, tmp_path: Path) -> None:
