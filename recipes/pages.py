@@ -11,12 +11,14 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py local results/local_damage.json
     python recipes/pages.py table results/classical.json "classical tools"
     python recipes/pages.py table results/blends.json "blended damage"
+    python recipes/pages.py growths results/training_haze.json results/training_darkness.json
     python recipes/pages.py pictures
 
 `scores` writes the model card, the first table of `docs/results.md` and the README's sentence; `examination` the
 confusion matrix and the figures of `docs/examination.md`, `local` its table of local damage; `similarity` what
 `docs/grouping.md` says of the descriptor, `groups` what it says of a real search; `table` another table into
-`docs/results.md`; `pictures` the README's picture and the contact sheets of `docs/results.md`.
+`docs/results.md`; `growths` what `unblemish grow` has taught the default bundle, into `docs/growing.md`; `pictures` the
+README's picture and the contact sheets of `docs/results.md`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CARD, RESULTS, README = ROOT / "docs/model_card.md", ROOT / "docs/results.md", ROOT / "README.md"
 GROUPING = ROOT / "docs/grouping.md"
 EXAMINATION = ROOT / "docs/examination.md"
+GROWING = ROOT / "docs/growing.md"
 PICTURE = ROOT / "docs/images/before_after.jpg"
 SIDE, GAP = 240, 6
 """Of the squares in the README's picture and on contact sheets, pixels."""
@@ -187,6 +191,27 @@ def write_local(result: Path) -> None:
     replace_block(EXAMINATION, "local", "\n".join(lines) + "\n" + provenance_line(result, content["provenance"]))
 
 
+def write_growths(results: list[Path]) -> None:
+    """What the default bundle's network has learnt, and what its older tasks have kept."""
+    lines = ["| learnt | restored | gain | older tasks | steps | minutes |", "| --- | --- | ---: | --- | ---: | ---: |"]
+    for result in results:
+        training = json.loads(result.read_text(encoding="utf-8"))
+        names = training["recipe"]["degradations"]["names"]
+        best = max(training["validations"], key=lambda line: line["gain"])
+        restored = ", ".join(f"{name} {best[name]:.2f} dB" for name in names)
+        tasks = training["retention"]["tasks"]
+        kept = ", ".join(f"{task['task']} {task['before']:.2f} to {task['after']:.2f} dB" for task in tasks)
+        told = training["provenance"]
+        took = datetime.fromisoformat(training["validations"][-1]["time"]) - datetime.fromisoformat(told["date"])
+        lines.append(
+            f"| {names[0]} (`results/{result.name}`) | {restored} | {best['gain']:+.2f} dB | {kept} | "
+            f"{best['step']:,} of {training['recipe']['steps']:,} | {took.total_seconds() / 60:.0f} |"
+        )
+        revision = f"revision {told['revision']['commit'][:10]}, on {told['hardware']['cpu']}"
+    words = f"Validation: {training['facts']['protocol']}. Trained at {revision}, one core."
+    replace_block(GROWING, "growths", "\n".join([*lines, "", words]) + "\n")
+
+
 def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
     """A confusion matrix as Markdown."""
     columns = list(next(iter(confusion.values())))
@@ -291,6 +316,8 @@ def main() -> None:
     table = steps.add_parser("table")
     table.add_argument("result", type=Path)
     table.add_argument("block", help="the block of docs/results.md that it replaces")
+    growths = steps.add_parser("growths")
+    growths.add_argument("results", type=Path, nargs="+", help="records of the joint trainings, oldest first")
     steps.add_parser("pictures")
     arguments = parser.parse_args()
     if arguments.step == "scores":
@@ -303,6 +330,8 @@ def main() -> None:
         write_groups(arguments.name, arguments.scored, arguments.search)
     elif arguments.step == "local":
         write_local(arguments.result)
+    elif arguments.step == "growths":
+        write_growths(arguments.results)
     elif arguments.step == "table":
         write_table(arguments.result, arguments.block)
     else:

@@ -38,6 +38,7 @@ def pages(recipe_script: RecipeScript, tmp_path: Path, monkeypatch: pytest.Monke
         ("RESULTS", ["default bundle"]),
         ("README", ["summary"]),
         ("EXAMINATION", ["figures", "rules"]),
+        ("GROWING", ["growths"]),
     ):
         page = tmp_path / f"{name}.md"
         page.write_text("before\n" + "".join(f"<!-- {b} -->\nold\n<!-- end of {b} -->\n" for b in blocks) + "after\n")
@@ -159,6 +160,31 @@ def test_a_page_without_the_block_is_named(pages: ModuleType, tmp_path: Path) ->
     page.write_text("nothing")
     with pytest.raises(SystemExit, match="has no block"):
         pages.replace_block(page, "summary", "text")
+
+
+def test_growths_become_a_table(pages: ModuleType, tmp_path: Path) -> None:
+    record = {
+        "facts": {"protocol": "rgb"},
+        "provenance": {
+            "date": "2026-01-01T10:00:00+00:00",
+            "revision": {"commit": "0123456789abcdef"},
+            "hardware": {"cpu": "abacus"},
+        },
+        "recipe": {"steps": 3000, "degradations": {"names": ["rain", "moderate_blend_with_rain"]}},
+        "retention": {"tasks": [{"task": "blend", "before": 23.5, "after": 23.45}]},
+        "validations": [
+            {"step": 1000, "gain": 5.0, "rain": 25.0, "moderate_blend_with_rain": 20.0, "time": "2026-01-01T10:05:00Z"},
+            {"step": 3000, "gain": 4.0, "rain": 26.0, "moderate_blend_with_rain": 19.0, "time": "2026-01-01T10:15:00Z"},
+        ],
+    }
+    (tmp_path / "training_rain.json").write_text(json.dumps(record))
+    pages.write_growths([tmp_path / "training_rain.json"])
+    text = (tmp_path / "GROWING.md").read_text()
+    assert (
+        "| rain (`results/training_rain.json`) | rain 25.00 dB, moderate_blend_with_rain 20.00 dB | +5.00 dB |" in text
+    )
+    assert "| blend 23.50 to 23.45 dB | 1,000 of 3,000 | 15 |" in text
+    assert "Validation: rgb. Trained at revision 0123456789, on abacus, one core." in text
 
 
 def test_a_trial_becomes_tables(pages: ModuleType, tmp_path: Path) -> None:
