@@ -1,15 +1,15 @@
 """Teaches a bundle damage that it does not know, and restores a picture that has it.
 
-    python examples/learn_new_damage.py my.bundle haze clean_photos/ foggy.jpg results/
+    python examples/learn_new_damage.py my.bundle rain clean_photos/ wet.jpg results/
 
 The same by commands:
 
-    unblemish examine foggy.jpg --bundle my.bundle                                       # unknown
-    unblemish grow my.bundle --degradation haze --data clean_photos/ --out results/grown.bundle
-    unblemish examine foggy.jpg --bundle results/grown.bundle                            # known: haze
-    unblemish restore foggy.jpg --bundle results/grown.bundle --output results/foggy_restored.jpg
+    unblemish examine wet.jpg --bundle my.bundle                                         # unknown
+    unblemish grow my.bundle --degradation rain --data clean_photos/ --out results/grown.bundle
+    unblemish examine wet.jpg --bundle results/grown.bundle                              # known: rain
+    unblemish restore wet.jpg --bundle results/grown.bundle --output results/wet_restored.jpg
 
-Needs the extra `train`, a bundle that can grow (docs/lifelong.md says what that is), and some dozens of photographs,
+Needs the extra `train`, a bundle that can grow (docs/growing.md says what that is), and some dozens of photographs,
 better hundreds. Growing takes hours on a CPU; Ctrl-C saves it, and the same command goes on. Neither the bundle nor the
 picture is changed.
 """
