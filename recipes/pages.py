@@ -11,6 +11,7 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py local results/local_damage.json
     python recipes/pages.py table results/classical.json "classical tools"
     python recipes/pages.py table results/blends.json "blended damage"
+    python recipes/pages.py table results/haze_and_darkness.json "haze and darkness"
     python recipes/pages.py growths results/training_haze.json results/training_darkness.json
     python recipes/pages.py pictures
 
