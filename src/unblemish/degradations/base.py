@@ -87,6 +87,9 @@ class Degradation(ABC):
     specs: Mapping[str, ParameterSpec]
     """The scalar parameters a user can set, by name."""
 
+    everywhere: bool = False
+    """Whether it is in the light that a picture was taken in, so that no part of one can have it alone."""
+
     def sample(self, batch: int, generator: torch.Generator) -> Parameters:
         """Draws parameters for `batch` pictures, uniformly within the published ranges.
 

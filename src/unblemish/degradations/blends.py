@@ -42,6 +42,7 @@ class Chain(Degradation):
         self.members = tuple(members)
         self.name = "+".join(member.name for member in members)
         self.title = " + ".join(member.title for member in members)
+        self.everywhere = any(member.everywhere for member in members)
         self.specs = {
             f"{position}.{key}": spec
             for position, member in enumerate(members, start=1)

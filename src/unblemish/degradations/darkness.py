@@ -15,6 +15,7 @@ class Darkness(Degradation):
 
     name = "darkness"
     title = "Darkness"
+    everywhere = True
     specs: Mapping[str, ParameterSpec] = {
         "gamma": ParameterSpec(2.0, 1.5, 2.5, "exponent", "gamma", minimum=0.05, maximum=20)
     }

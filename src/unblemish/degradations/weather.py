@@ -53,6 +53,7 @@ class Haze(Degradation):
 
     name = "haze"
     title = "Haze"
+    everywhere = True
     specs: Mapping[str, ParameterSpec] = {
         "beta": ParameterSpec(0.08, 0.05, 0.25, "per unit of depth", "scattering", maximum=10),
         "airlight": ParameterSpec(0.85, 0.7, 1.0, "of the range 0..1", "brightness of the haze", maximum=1),

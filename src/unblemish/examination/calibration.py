@@ -98,6 +98,7 @@ def conclude(
     groups: Mapping[str, Sequence[str]],
     gains: Sequence[float | None],
     seed: int = 0,
+    everywhere: Sequence[str] = (),
 ) -> Knowledge:
     """Adds signatures, thresholds and the prediction of gains to a diagnosis.
 
@@ -108,6 +109,7 @@ def conclude(
         gains: Measured gain of each observation with the network of its likely group, decibels; None where it was
             not measured.
         seed: As for `diagnose`.
+        everywhere: Groups whose damage is never in a part of a picture.
 
     Raises:
         ExaminationError: There are too few gains.
@@ -118,6 +120,7 @@ def conclude(
         sure=0.5,
         margin={},
         coverage=COVERAGE,
+        everywhere=tuple(everywhere),
     )
     measured = torch.tensor([gain is not None for gain in gains])
     rows = measured.nonzero().flatten().tolist()

@@ -108,7 +108,10 @@ class Examiner:
             name: log_distance(kl_divergence(known, measured.signature)) for name, known in self.signatures.items()
         }
         if rule == "statistics":
-            judged = self._judge_part(measured, regions, judged)
+            if self._everywhere(judged):
+                regions = judged.sums.expand(len(regions), -1)
+            else:
+                judged = self._judge_part(measured, regions, judged)
             place = judged.place
             group = self.groups[int(judged.sums[1:-1].argmax())]
         else:
@@ -137,6 +140,11 @@ class Examiner:
         kinds = self._knowledge.picture.probabilities(vector)[0]
         sums = self._knowledge.sums(kinds)
         return _Judgement(vector, kinds, sums, int(decide(sums[None], self._knowledge.settings.sure)))
+
+    def _everywhere(self, whole: _Judgement) -> bool:
+        """Whether a picture is of a group whose damage has no parts."""
+        known = 0 < whole.place <= len(self.groups)
+        return known and self.groups[whole.place - 1] in self._knowledge.settings.everywhere
 
     def _judge_part(self, measured: Measurement, regions: Tensor, whole: _Judgement) -> _Judgement:
         """By the damaged part if there is one; unknown if that speaks for no group, though the whole would."""

@@ -26,6 +26,8 @@ class Settings(BaseModel):
         margin: Half width of the interval of predicted gains by kind, decibels.
         coverage: Share of calibration pictures whose gain lay within that interval.
         scores: How the examiner did on the pictures that each member had not seen.
+        everywhere: Groups whose damage is never in a part of a picture. Single patches tell it badly from dark or pale
+            things.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +38,7 @@ class Settings(BaseModel):
     margin: dict[str, FiniteFloat]
     coverage: float = Field(ge=0, le=1)
     scores: dict[str, float] = {}
+    everywhere: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -45,6 +48,8 @@ class Settings(BaseModel):
             raise ValueError(f"kinds must start with '{CLEAN}' and hold each group's degradations, each in one group")
         if not all(self.groups.values()) or {CLEAN, "unknown"} & {*self.groups}:
             raise ValueError("groups need degradations, and names that are no verdicts")
+        if not {*self.everywhere} <= {*self.groups}:
+            raise ValueError("damage is everywhere that is of no group")
         return self
 
 

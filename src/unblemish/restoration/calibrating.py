@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 
+from unblemish.degradations.catalogue import create, names
 from unblemish.examination.calibration import conclude, diagnose, likely_groups
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.knowledge import Knowledge
@@ -80,7 +81,21 @@ def calibrate(
         given=given,
         on_progress=lambda done, total: on_progress("treating photographs", done, total),
     )
-    return conclude(observations, diagnosis, groups, gains, seed)
+    return conclude(observations, diagnosis, groups, gains, seed, groups_everywhere(groups, given))
+
+
+def groups_everywhere(groups: Mapping[str, Sequence[str]], given: Given = NOTHING_GIVEN) -> list[str]:
+    """Groups whose damage is never in a part of a picture; of given damage that is not known, and thus possible.
+
+    Args:
+        groups: Degradations by group.
+        given: Damage that is shown in pairs.
+    """
+
+    def everywhere(kind: str) -> bool:
+        return kind not in given and kind in names() and create(kind).everywhere
+
+    return [group for group, kinds in groups.items() if all(map(everywhere, kinds))]
 
 
 def _require_partners(given: Given, damage: Sequence[str], photographs: Sequence[Path], pictures: int) -> None:
