@@ -176,3 +176,9 @@ def test_unknown_name_lists_the_known_and_the_closest() -> None:
     assert isinstance(caught.value, UserError)
     with pytest.raises(DegradationError, match="known are: gaussian_blur"):
         catalogue.create("xyzzy")
+
+
+def test_haze_and_darkness_are_everywhere_whatever_else_is_done() -> None:
+    everywhere = {name for name in catalogue.names() if catalogue.create(name).everywhere}
+    scenes = {f"{severity}_blend_with_{scene}" for severity in SCORES for scene in ("haze", "darkness")}
+    assert everywhere == {"haze", "darkness"} | scenes

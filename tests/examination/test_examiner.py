@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from unblemish.degradations.catalogue import create
+from unblemish.examination import examiner as examining
 from unblemish.examination import parts
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.examination import Verdict
@@ -160,3 +161,20 @@ def test_damage_of_a_part_is_judged_by_that_part(describe_with, knowledge, scene
     assert all(one.gain.expected > 4 for one in found if one.verdict is Verdict.KNOWN)
     sound = [examiner.examine(picture(scene(seed, 256, 256))) for seed in range(100, 106)]
     assert all(one.verdict is not Verdict.KNOWN for one in sound)
+
+
+def test_damage_that_is_everywhere_is_not_judged_by_parts(describe_with, knowledge, scene, monkeypatch) -> None:
+    """A few patches that speak for another group make a picture unknown, unless its damage has no parts."""
+    monkeypatch.setattr(examining, "damaged_part", lambda regions: torch.arange(3))
+    monkeypatch.setattr(examining, "speaks_for", lambda regions, place: False)
+    settings = knowledge.settings.model_copy(update={"everywhere": ("noise",)})
+    whole = Examiner(describe_with, Knowledge.from_parts(knowledge.tensors(), settings.model_dump(mode="json")))
+    noisy = picture(damaged(scene(100, 256, 256), "gaussian_noise", sigma=30))
+    assert Examiner(describe_with, knowledge).examine(noisy).finding == "unknown"
+    found = whole.examine(noisy)
+    assert found.finding == "known: noise"
+    regions = [region for row in found.regions for region in row]
+    assert {region.finding for region in regions} == {"noise"}
+    assert [region.treatable for region in regions] == pytest.approx([found.probabilities["noise"]] * len(regions))
+    blurred = picture(damaged(scene(100, 256, 256), "gaussian_blur", sigma=3))
+    assert whole.examine(blurred).finding == "unknown"

@@ -54,6 +54,7 @@ def test_sums_over_groups(knowledge) -> None:
         ({"sure": 0.0}, "greater than 0"),
         ({"sure": 1.0}, "less than 1"),
         ({"coverage": 1.5}, "less than or equal to 1"),
+        ({"everywhere": ["a"]}, "of no group"),
         ({"surprise": 1}, "not permitted"),
     ],
 )

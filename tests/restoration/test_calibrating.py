@@ -139,3 +139,9 @@ def test_pairs_that_teach_nothing(photographs, descriptor, identity, tmp_path) -
         path.write_text("no picture")
     with pytest.raises(ExaminationError, match="none of the 5 photographs that are treated has a damaged partner"):
         run("fading", 10)
+
+
+def test_groups_that_no_part_of_a_picture_can_have_alone(tmp_path) -> None:
+    groups = {"haze": ("haze", "moderate_blend_with_haze"), "dim": ("darkness", "jpeg"), "fading": ("fading",)}
+    assert calibrating.groups_everywhere(groups) == ["haze"]
+    assert calibrating.groups_everywhere(groups, {"haze": {tmp_path: tmp_path}}) == []
