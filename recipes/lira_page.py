@@ -62,14 +62,9 @@ def base_text(results: Path) -> str:
         rows.append([label, f"{found.parameters(arm):,}", pace(found, arm), *_scores(found, arm)])
     shipped, sources = _shipped(found)
     headings = ["network", "parameters", "s", *_headings(found)]
-    words = [
-        found.budget_text(),
-        "s: seconds of training, and after + of the experts that a network starts from.",
-        *(
-            ["Rows of the default bundle: trained otherwise and for longer, in bfloat16, on the same pictures."]
-            * bool(shipped)
-        ),
-    ]
+    words = [found.budget_text(), "s: seconds of training, and after + of the experts that a network starts from."]
+    if shipped:
+        words.append("Rows of the default bundle: trained otherwise and for longer, in bfloat16, on the same pictures.")
     said = [_against(found, arm) for arm in others if found.reference in found.arms]
     table = markdown_table(headings, [*rows, *shipped])
     return _joined(" ".join(words), table, " ".join(said), *origins(found, ()), *sources)

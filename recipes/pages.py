@@ -38,6 +38,7 @@ from PIL import Image
 from unblemish.commands.evaluate import as_method, case_sets
 from unblemish.evaluation.cases import CLEAN
 from unblemish.evaluation.contact_sheets import contact_sheet, save_sheet, sheet_rows
+from unblemish.evaluation.markdown import markdown_table
 from unblemish.evaluation.score_table import INPUT, ScoreTable
 from unblemish.evaluation.tables import to_markdown
 from unblemish.grouping.comparison import ROWS
@@ -194,7 +195,7 @@ def write_local(result: Path) -> None:
 
 def write_growths(results: list[Path]) -> None:
     """What the default bundle's network has learnt, and what its older tasks have kept."""
-    lines = ["| learnt | restored | gain | older tasks | steps | minutes |", "| --- | --- | ---: | --- | ---: | ---: |"]
+    rows = []
     for result in results:
         training = json.loads(result.read_text(encoding="utf-8"))
         names = training["recipe"]["degradations"]["names"]
@@ -204,13 +205,15 @@ def write_growths(results: list[Path]) -> None:
         kept = ", ".join(f"{task['task']} {task['before']:.2f} to {task['after']:.2f} dB" for task in tasks)
         told = training["provenance"]
         took = datetime.fromisoformat(training["validations"][-1]["time"]) - datetime.fromisoformat(told["date"])
-        lines.append(
-            f"| {names[0]} (`results/{result.name}`) | {restored} | {best['gain']:+.2f} dB | {kept} | "
-            f"{best['step']:,} of {training['recipe']['steps']:,} | {took.total_seconds() / 60:.0f} |"
+        steps = f"{best['step']:,} of {training['recipe']['steps']:,}"
+        learnt = f"{names[0]} (`results/{result.name}`)"
+        rows.append([learnt, restored, f"{best['gain']:+.2f} dB", kept, steps, f"{took.total_seconds() / 60:.0f}"])
+        words = (
+            f"Validation: {training['facts']['protocol']}. Trained at revision {told['revision']['commit'][:10]}, on "
+            f"{told['hardware']['cpu']}, one core."
         )
-        revision = f"revision {told['revision']['commit'][:10]}, on {told['hardware']['cpu']}"
-    words = f"Validation: {training['facts']['protocol']}. Trained at {revision}, one core."
-    replace_block(GROWING, "growths", "\n".join([*lines, "", words]) + "\n")
+    table = markdown_table(["learnt", "restored", "gain", "older tasks", "steps", "minutes"], rows)
+    replace_block(GROWING, "growths", f"{table}\n\n{words}\n")
 
 
 def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
