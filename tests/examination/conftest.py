@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unblemish.examination import classifier
-from unblemish.examination.calibration import Diagnosis, conclude, diagnose
+from unblemish.examination.calibration import Diagnosis, conclude, diagnose, settle
 from unblemish.examination.features import DeepRepresentation
 from unblemish.examination.knowledge import Knowledge
 from unblemish.examination.observations import Observation, observe
@@ -79,4 +79,4 @@ def knowledge(observations, diagnosis) -> Knowledge:
     gains = [GAINS[one.kind] for one in observations]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "STEPS", 200)
-        return conclude(observations, diagnosis, GROUPS, gains)
+        return conclude(observations, diagnosis, settle(observations, diagnosis, GROUPS), gains)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from unblemish.examination import classifier
-from unblemish.examination.calibration import COVERAGE, conclude, decide, diagnose, likely_groups
+from unblemish.examination import calibration, classifier
+from unblemish.examination.calibration import COVERAGE, conclude, decide, diagnose, likely_groups, settle
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.generalised_gaussian import GeneralisedGaussian, group_mean
 
@@ -54,13 +54,13 @@ def test_probabilities_come_from_members_that_had_not_seen_the_photograph(observ
 
 
 def test_the_likely_group_leaves_clean_and_unknown_out(observations, diagnosis) -> None:
-    found = likely_groups(diagnosis, GROUPS)
+    found = likely_groups(diagnosis, settle(observations, diagnosis, GROUPS))
     assert {*found} == {*GROUPS}
     for one, group in zip(observations, found, strict=True):
         if one.kind in ("gaussian_noise", "gaussian_blur"):
             assert one.kind in GROUPS[group]
-    merged = likely_groups(diagnosis, {"all": ("gaussian_noise", "gaussian_blur")})
-    assert merged == ["all"] * len(observations)
+    merged = settle(observations, diagnosis, {"all": ("gaussian_noise", "gaussian_blur")})
+    assert likely_groups(diagnosis, merged) == ["all"] * len(observations)
 
 
 def test_thresholds_and_scores(observations, diagnosis, knowledge) -> None:
@@ -73,9 +73,25 @@ def test_thresholds_and_scores(observations, diagnosis, knowledge) -> None:
     assert settings.scores["held_out/clean_called_clean"] > 0.7
     assert settings.scores["held_out/known_called_unknown"] < 0.2
     unknown = [row for row, one in enumerate(observations) if one.kind == "darkness"]
-    verdicts = decide(knowledge.sums(diagnosis.probabilities[unknown]), settings.sure)
+    verdicts = decide(settings.sums(diagnosis.probabilities[unknown]), settings.sure)
     noticed = float((verdicts == 3).float().mean())
     assert settings.scores["held_out/unknown_noticed"] == pytest.approx(noticed, abs=1e-3)
+
+
+def test_damage_that_is_everywhere_has_to_be_surer(observations, diagnosis, monkeypatch) -> None:
+    """Here every blurred picture is rather taken for a noisy one."""
+    said = torch.zeros(len(observations), 4)
+    for row, one in enumerate(observations):
+        said[row, diagnosis.kinds.index(one.kind)] = 1.0
+        if one.kind == "gaussian_blur":
+            said[row] = torch.tensor([0.0, 0.8, 0.2, 0.0])
+    mistaken = replace(diagnosis, probabilities=said)
+    assert settle(observations, mistaken, GROUPS).scores["held_out/group_right"] == pytest.approx(0.5)
+    settings = settle(observations, mistaken, GROUPS, ["noise"])
+    assert settings.everywhere == {"noise": 0.99}
+    assert settings.scores["held_out/group_right"] == 1.0
+    monkeypatch.setattr(calibration, "MISTAKEN", 0.5)
+    assert settle(observations, mistaken, GROUPS, ["noise"]).everywhere["noise"] == pytest.approx(0.8)
 
 
 def test_gains_are_predicted_by_kind(observations, knowledge) -> None:
@@ -100,4 +116,4 @@ def test_too_few_photographs_or_gains(observations, diagnosis) -> None:
         diagnose(folds, diagnosis.kinds)
     for gains in ([None] * len(observations), [1.0 if one.fold == 0 else None for one in observations]):
         with pytest.raises(ExaminationError, match="too few gains to calibrate on; measure those of more"):
-            conclude(observations, diagnosis, GROUPS, gains)
+            conclude(observations, diagnosis, settle(observations, diagnosis, GROUPS), gains)

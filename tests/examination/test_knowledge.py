@@ -33,13 +33,25 @@ def test_it_survives_a_file(knowledge, observations) -> None:
         torch.testing.assert_close(one.probabilities(vector), other.probabilities(vector), rtol=0, atol=0)
 
 
-def test_sums_over_groups(knowledge) -> None:
+def test_sums_over_groups() -> None:
     settings = Settings.model_validate(VALID)
-    known = Knowledge(settings, knowledge.picture, knowledge.region, knowledge.gain, {})
-    assert [known.group_of(kind) for kind in settings.kinds] == [None, "two", "one", None]
+    assert [settings.group_of(kind) for kind in settings.kinds] == [None, "two", "one", None]
     p = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    torch.testing.assert_close(known.sums(p), torch.tensor([0.1, 0.3, 0.2, 0.4]))
-    torch.testing.assert_close(known.sums(p.expand(2, 5, 4))[1, 4], known.sums(p))
+    torch.testing.assert_close(settings.sums(p), torch.tensor([0.1, 0.3, 0.2, 0.4]))
+    torch.testing.assert_close(settings.sums(p.expand(2, 5, 4))[1, 4], settings.sums(p))
+
+
+def test_damage_that_is_everywhere_is_of_whole_pictures_that_surely_have_it() -> None:
+    settings = Settings.model_validate(VALID | {"everywhere": {"two": 0.6}})
+    unsure, sure = torch.tensor([[0.1, 0.5, 0.4, 0.0], [0.1, 0.6, 0.3, 0.0]])
+    without = torch.tensor([[0.2, 0.0, 0.8, 0.0], [0.25, 0.0, 0.75, 0.0]])
+    both = torch.stack((unsure, sure))
+    torch.testing.assert_close(settings.of_parts(both), without)
+    torch.testing.assert_close(settings.of_pictures(both), torch.stack((without[0], sure)))
+    torch.testing.assert_close(settings.of_pictures(sure), sure)
+    assert settings.of_parts(torch.tensor([0.0, 1.0, 0.0, 0.0])).tolist() == [0.0] * 4
+    nowhere = Settings.model_validate(VALID)
+    torch.testing.assert_close(nowhere.of_pictures(both), both)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +66,8 @@ def test_sums_over_groups(knowledge) -> None:
         ({"sure": 0.0}, "greater than 0"),
         ({"sure": 1.0}, "less than 1"),
         ({"coverage": 1.5}, "less than or equal to 1"),
-        ({"everywhere": ["a"]}, "of no group"),
+        ({"everywhere": {"a": 0.9}}, "of no group"),
+        ({"everywhere": {"one": 1.0}}, "less than 1"),
         ({"surprise": 1}, "not permitted"),
     ],
 )

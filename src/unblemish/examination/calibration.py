@@ -16,11 +16,14 @@ from unblemish.examination.errors import ExaminationError
 from unblemish.examination.generalised_gaussian import GeneralisedGaussian, group_mean
 from unblemish.examination.knowledge import Knowledge, Settings
 from unblemish.examination.observations import Observation
-from unblemish.examination.specimens import CLEAN
 from unblemish.examination.statistics import local_vectors, picture_vector
 
 KNOWN_GIVEN_UP = 0.01
 """Share of known damage that may be called unknown for want of certainty; it sets how sure a group must be."""
+
+MISTAKEN = 0.05
+"""Share of pictures that may be taken for damage that is everywhere and have none of it; it sets how sure such a group
+must be. Who brightens a dark scene does more harm than who leaves a darkened one."""
 
 COVERAGE = 0.9
 """Share of gains that are to lie within the interval."""
@@ -82,37 +85,19 @@ def diagnose(observations: Sequence[Observation], kinds: Sequence[str], seed: in
     return Diagnosis(tuple(kinds), picture, region, said[: len(observations)])
 
 
-def likely_groups(diagnosis: Diagnosis, groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """The most probable group of each observation: the one whose network is to be tried for its gain."""
-    sums = [
-        diagnosis.probabilities[:, [diagnosis.kinds.index(kind) for kind in members]].sum(1)
-        for members in groups.values()
-    ]
-    names = list(groups)
-    return [names[place] for place in torch.stack(sums).argmax(0).tolist()]
-
-
-def conclude(
+def settle(
     observations: Sequence[Observation],
     diagnosis: Diagnosis,
     groups: Mapping[str, Sequence[str]],
-    gains: Sequence[float | None],
-    seed: int = 0,
     everywhere: Sequence[str] = (),
-) -> Knowledge:
-    """Adds signatures, thresholds and the prediction of gains to a diagnosis.
+) -> Settings:
+    """Sets how sure each group must be; margins stay open.
 
     Args:
         observations: As given to `diagnose`.
         diagnosis: Of these observations.
         groups: Degradations by group.
-        gains: Measured gain of each observation with the network of its likely group, decibels; None where it was
-            not measured.
-        seed: As for `diagnose`.
         everywhere: Groups whose damage is never in a part of a picture.
-
-    Raises:
-        ExaminationError: There are too few gains.
     """
     settings = Settings(
         kinds=diagnosis.kinds,
@@ -120,8 +105,44 @@ def conclude(
         sure=0.5,
         margin={},
         coverage=COVERAGE,
-        everywhere=tuple(everywhere),
     )
+    truth = torch.tensor([settings.place_of(one.kind) for one in observations])
+    sums = settings.sums(diagnosis.probabilities)
+    sure = _sure(sums, truth)
+    places = {group: list(groups).index(group) + 1 for group in everywhere}
+    needed = {group: max(sure, _unmistaken(sums[:, place], truth == place)) for group, place in places.items()}
+    settings = settings.model_copy(update={"sure": sure, "everywhere": needed})
+    scores = _scores(settings.sums(settings.of_pictures(diagnosis.probabilities)), truth, sure)
+    return settings.model_copy(update={"scores": scores})
+
+
+def likely_groups(diagnosis: Diagnosis, settings: Settings) -> list[str]:
+    """The most probable group of each observation: the one whose network is to be tried for its gain."""
+    names = list(settings.groups)
+    sums = settings.sums(settings.of_pictures(diagnosis.probabilities))
+    return [names[place] for place in sums[:, 1:-1].argmax(1).tolist()]
+
+
+def conclude(
+    observations: Sequence[Observation],
+    diagnosis: Diagnosis,
+    settings: Settings,
+    gains: Sequence[float | None],
+    seed: int = 0,
+) -> Knowledge:
+    """Adds signatures and the prediction of gains to a diagnosis.
+
+    Args:
+        observations: As given to `diagnose`.
+        diagnosis: Of these observations.
+        settings: As settled.
+        gains: Measured gain of each observation with the network of its likely group, decibels; None where it was
+            not measured.
+        seed: As for `diagnose`.
+
+    Raises:
+        ExaminationError: There are too few gains.
+    """
     measured = torch.tensor([gain is not None for gain in gains])
     rows = measured.nonzero().flatten().tolist()
     folds = torch.tensor([observations[row].fold for row in rows])
@@ -137,11 +158,7 @@ def conclude(
         for kind in dict.fromkeys(kinds)
     }
     signatures = {kind: _signature(observations, kind) for kind in diagnosis.kinds}
-    draft = Knowledge(settings, diagnosis.picture, diagnosis.region, regression, signatures)
-    truth = torch.tensor([_place(draft, one.kind) for one in observations])
-    sure = _sure(draft.sums(diagnosis.probabilities), truth)
-    scores = _scores(draft.sums(diagnosis.probabilities), truth, sure)
-    final = settings.model_copy(update={"sure": sure, "margin": margin, "scores": scores})
+    final = settings.model_copy(update={"margin": margin})
     return Knowledge(final, diagnosis.picture, diagnosis.region, regression, signatures)
 
 
@@ -151,18 +168,19 @@ def _signature(observations: Sequence[Observation], kind: str) -> GeneralisedGau
     return group_mean([GeneralisedGaussian(alpha, sigma) for alpha, sigma in pairs])
 
 
-def _place(knowledge: Knowledge, kind: str) -> int:
-    """Where `Knowledge.sums` counts a kind."""
-    groups = list(knowledge.settings.groups)
-    group = knowledge.group_of(kind)
-    return 0 if kind == CLEAN else len(groups) + 1 if group is None else groups.index(group) + 1
-
-
 def _sure(sums: Tensor, truth: Tensor) -> float:
     """The highest certainty that gives up no more known damage than allowed, but at least 0.5 and at most 0.9."""
     known = (truth > 0) & (truth < sums.shape[1] - 1)
     best = sums[known, 1:-1].amax(1)
     return float(torch.quantile(best, KNOWN_GIVEN_UP, interpolation="lower").clamp(0.5, 0.9))
+
+
+def _unmistaken(probability: Tensor, right: Tensor) -> float:
+    """The lowest probability `(N,)` from which on no more are wrong than allowed; at most 0.99."""
+    order = probability.argsort(descending=True)
+    wrong = (~right[order]).cumsum(0) / torch.arange(1, len(order) + 1)
+    allowed = probability[order][wrong <= MISTAKEN]
+    return min(0.99, float(allowed[-1])) if len(allowed) else 0.99
 
 
 def _scores(sums: Tensor, truth: Tensor, sure: float) -> dict[str, float]:
@@ -184,7 +202,7 @@ def _scores(sums: Tensor, truth: Tensor, sure: float) -> dict[str, float]:
 
 
 def decide(sums: Tensor, sure: float) -> Tensor:
-    """Verdicts as places of `Knowledge.sums`: a group where it is probable enough, else clean or unknown.
+    """Verdicts as places of `Settings.sums`: a group where it is probable enough, else clean or unknown.
 
     What is probably clean is clean; whatever else no group can be trusted with is unknown.
 

@@ -67,7 +67,7 @@ class Examiner:
         self._knowledge = knowledge
         self.groups = tuple(knowledge.settings.groups)
         self.strangers = tuple(
-            kind for kind in knowledge.settings.kinds if kind != CLEAN and knowledge.group_of(kind) is None
+            kind for kind in knowledge.settings.kinds if kind != CLEAN and knowledge.settings.group_of(kind) is None
         )
         self.signatures = {CLEAN: knowledge.signatures[CLEAN]} | {
             group: group_mean([knowledge.signatures[kind] for kind in kinds])
@@ -102,7 +102,10 @@ class Examiner:
             raise ExaminationError(f"a picture has the shape (3, H, W), not {tuple(x.shape)}")
         # 8 bit, since that is what the examiner was calibrated on: finer levels would look like damage of their own.
         measured = measure(self._features, quantise_8bit(x.nan_to_num(0.0, 1.0, 0.0).clamp(0.0, 1.0)).contiguous())
-        regions = self._knowledge.sums(self._knowledge.region.probabilities(local_vectors(measured.moments)))
+        settings = self._knowledge.settings
+        regions = settings.sums(
+            settings.of_parts(self._knowledge.region.probabilities(local_vectors(measured.moments)))
+        )
         judged = self._judge(measured)
         distances = {
             name: log_distance(kl_divergence(known, measured.signature)) for name, known in self.signatures.items()
@@ -134,12 +137,14 @@ class Examiner:
             seconds=time.perf_counter() - began,
         )
 
-    def _judge(self, measured: Measurement, chosen: Tensor | None = None) -> _Judgement:
-        """By the mean over the chosen patches, all where None."""
-        vector = picture_vector(measured.moments, measured.tones, chosen)[None]
-        kinds = self._knowledge.picture.probabilities(vector)[0]
-        sums = self._knowledge.sums(kinds)
-        return _Judgement(vector, kinds, sums, int(decide(sums[None], self._knowledge.settings.sure)))
+    def _judge(self, measured: Measurement, part: Tensor | None = None) -> _Judgement:
+        """By the mean over the patches of a part, or over all."""
+        settings = self._knowledge.settings
+        vector = picture_vector(measured.moments, measured.tones, part)[None]
+        said = self._knowledge.picture.probabilities(vector)[0]
+        kinds = settings.of_pictures(said) if part is None else settings.of_parts(said)
+        sums = settings.sums(kinds)
+        return _Judgement(vector, kinds, sums, int(decide(sums[None], settings.sure)))
 
     def _everywhere(self, whole: _Judgement) -> bool:
         """Whether a picture is of a group whose damage has no parts."""
@@ -159,9 +164,7 @@ class Examiner:
     def _degradations(self, kinds: Tensor) -> dict[str, float]:
         """Of the known ones, most probable first."""
         settings = self._knowledge.settings
-        known = {
-            kind: float(p) for kind, p in zip(settings.kinds, kinds, strict=True) if self._knowledge.group_of(kind)
-        }
+        known = {kind: float(p) for kind, p in zip(settings.kinds, kinds, strict=True) if settings.group_of(kind)}
         total = sum(known.values()) or 1.0
         return {kind: known[kind] / total for kind in sorted(known, key=known.__getitem__, reverse=True)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError, model_validator
@@ -26,8 +26,8 @@ class Settings(BaseModel):
         margin: Half width of the interval of predicted gains by kind, decibels.
         coverage: Share of calibration pictures whose gain lay within that interval.
         scores: How the examiner did on the pictures that each member had not seen.
-        everywhere: Groups whose damage is never in a part of a picture. Single patches tell it badly from dark or pale
-            things.
+        everywhere: Groups whose damage is never in a part of a picture, and the probability that each needs. Single
+            patches tell it badly from dark or pale things, and whole pictures from dark or pale scenes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     margin: dict[str, FiniteFloat]
     coverage: float = Field(ge=0, le=1)
     scores: dict[str, float] = {}
-    everywhere: tuple[str, ...] = ()
+    everywhere: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -51,6 +51,35 @@ class Settings(BaseModel):
         if not {*self.everywhere} <= {*self.groups}:
             raise ValueError("damage is everywhere that is of no group")
         return self
+
+    def group_of(self, kind: str) -> str | None:
+        """The group that treats a kind; None for clean and unknown ones."""
+        return next((group for group, names in self.groups.items() if kind in names), None)
+
+    def place_of(self, kind: str) -> int:
+        """Where `sums` counts a kind."""
+        groups = list(self.groups)
+        return 0 if kind == CLEAN else groups.index(group) + 1 if (group := self.group_of(kind)) else len(groups) + 1
+
+    def sums(self, probabilities: Tensor) -> Tensor:
+        """Probabilities of kinds `(..., C)` to those of clean, each group, unknown: `(..., groups + 2)`."""
+        out = probabilities.new_zeros(*probabilities.shape[:-1], len(self.groups) + 2)
+        return out.index_add_(-1, torch.tensor([self.place_of(kind) for kind in self.kinds]), probabilities)
+
+    def of_parts(self, probabilities: Tensor) -> Tensor:
+        """Probabilities of kinds in parts of pictures `(..., C)`: those that are everywhere go to the others."""
+        everywhere = torch.tensor([self.group_of(kind) in self.everywhere for kind in self.kinds])
+        rest = probabilities.masked_fill(everywhere, 0.0)
+        return rest / rest.sum(-1, keepdim=True).clamp_min(torch.finfo(rest.dtype).tiny)
+
+    def of_pictures(self, probabilities: Tensor) -> Tensor:
+        """Probabilities of kinds in whole pictures `(..., C)`: as in parts where no group is sure to be everywhere."""
+        sums = self.sums(probabilities)
+        sure = torch.zeros_like(sums[..., :1], dtype=torch.bool)
+        for group, needed in self.everywhere.items():
+            place = list(self.groups).index(group) + 1
+            sure |= sums[..., place : place + 1] >= needed
+        return torch.where(sure, probabilities, self.of_parts(probabilities))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +99,6 @@ class Knowledge:
     region: Classifier
     gain: Classifier
     signatures: dict[str, GeneralisedGaussian]
-
-    def group_of(self, kind: str) -> str | None:
-        """The group that treats a kind; None for clean and unknown ones."""
-        return next((group for group, names in self.settings.groups.items() if kind in names), None)
-
-    def sums(self, probabilities: Tensor) -> Tensor:
-        """Probabilities of kinds `(..., C)` to those of clean, each group, unknown: `(..., groups + 2)`."""
-        groups = list(self.settings.groups)
-        places = [
-            0 if kind == CLEAN else groups.index(group) + 1 if (group := self.group_of(kind)) else len(groups) + 1
-            for kind in self.settings.kinds
-        ]
-        out = probabilities.new_zeros(*probabilities.shape[:-1], len(groups) + 2)
-        return out.index_add_(-1, torch.tensor(places), probabilities)
 
     def tensors(self) -> dict[str, Tensor]:
         """For safetensors."""

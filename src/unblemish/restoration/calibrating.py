@@ -7,7 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 from unblemish.degradations.catalogue import create, names
-from unblemish.examination.calibration import conclude, diagnose, likely_groups
+from unblemish.examination.calibration import conclude, diagnose, likely_groups, settle
 from unblemish.examination.errors import ExaminationError
 from unblemish.examination.knowledge import Knowledge
 from unblemish.examination.observations import observe
@@ -71,9 +71,10 @@ def calibrate(
     )
     _require_partners(given, kinds[1:], [one.path for one in observations], pictures_for_gains)
     diagnosis = diagnose(observations, kinds, seed)
+    settings = settle(observations, diagnosis, groups, groups_everywhere(groups, given))
     gains = measure_gains(
         observations,
-        likely_groups(diagnosis, groups),
+        likely_groups(diagnosis, settings),
         {group: Treatment(deepcopy(network).eval(), group, device="cpu") for group, network in networks.items()},
         folder / "gains",
         pictures=pictures_for_gains,
@@ -81,7 +82,7 @@ def calibrate(
         given=given,
         on_progress=lambda done, total: on_progress("treating photographs", done, total),
     )
-    return conclude(observations, diagnosis, groups, gains, seed, groups_everywhere(groups, given))
+    return conclude(observations, diagnosis, settings, gains, seed)
 
 
 def groups_everywhere(groups: Mapping[str, Sequence[str]], given: Given = NOTHING_GIVEN) -> list[str]:
