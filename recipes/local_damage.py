@@ -2,8 +2,8 @@
 
     python recipes/local_damage.py PHOTOS --pictures 50 -o results/local_damage.json
 
-Each photograph gets each degradation of the bundle's groups, with parameters drawn from the published ranges, in its
-left half or its upper left quarter; the rest stays clean. Reported are the verdicts, the gain over the whole picture
+Each photograph gets each degradation of the bundle's groups that can be in a part of a picture, with parameters drawn
+from the published ranges, in its left half or its upper left quarter; the rest stays clean. Reported are the verdicts, the gain over the whole picture
 and how much of the sound part beyond 64 pixels from the border was changed.
 """
 
@@ -83,6 +83,8 @@ def main() -> None:
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for group in restorer.bundle.groups:
         for kind in group.degradations:
+            if create(kind).everywhere:
+                continue
             cases = DegradedFolder(arguments.photos, create(kind), sampled=True, limit=arguments.pictures)
             for case in cases:
                 assert isinstance(case, Case), case
