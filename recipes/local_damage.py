@@ -3,8 +3,8 @@
     python recipes/local_damage.py PHOTOS --pictures 50 -o results/local_damage.json
 
 Each photograph gets each degradation of the bundle's groups that can be in a part of a picture, with parameters drawn
-from the published ranges, in its left half or its upper left quarter; the rest stays clean. Reported are the verdicts, the gain over the whole picture
-and how much of the sound part beyond 64 pixels from the border was changed.
+from the published ranges, in its left half or its upper left quarter; the rest stays clean. Reported are the verdicts,
+the gain over the whole picture and how much of the sound part beyond 64 pixels from the border was changed.
 """
 
 from __future__ import annotations

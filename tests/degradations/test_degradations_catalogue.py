@@ -182,3 +182,6 @@ def test_haze_and_darkness_are_everywhere_whatever_else_is_done() -> None:
     everywhere = {name for name in catalogue.names() if catalogue.create(name).everywhere}
     scenes = {f"{severity}_blend_with_{scene}" for severity in SCORES for scene in ("haze", "darkness")}
     assert everywhere == {"haze", "darkness"} | scenes
+    assert {catalogue.create(name).rest for name in scenes} == {f"{severity}_blend" for severity in SCORES}
+    assert Chain([catalogue.create("haze"), catalogue.create("jpeg")]).rest == "jpeg"
+    assert catalogue.create("haze").rest == ""

@@ -85,13 +85,14 @@ def test_damage_that_is_everywhere_has_to_be_surer(observations, diagnosis, monk
         said[row, diagnosis.kinds.index(one.kind)] = 1.0
         if one.kind == "gaussian_blur":
             said[row] = torch.tensor([0.0, 0.8, 0.2, 0.0])
-    mistaken = replace(diagnosis, probabilities=said)
+    mistaken, rest = replace(diagnosis, probabilities=said), {"gaussian_noise": "gaussian_blur"}
     assert settle(observations, mistaken, GROUPS).scores["held_out/group_right"] == pytest.approx(0.5)
-    settings = settle(observations, mistaken, GROUPS, ["noise"])
+    settings = settle(observations, mistaken, GROUPS, rest)
     assert settings.everywhere == {"noise": 0.99}
+    assert settings.rest == rest
     assert settings.scores["held_out/group_right"] == 1.0
     monkeypatch.setattr(calibration, "MISTAKEN", 0.5)
-    assert settle(observations, mistaken, GROUPS, ["noise"]).everywhere["noise"] == pytest.approx(0.8)
+    assert settle(observations, mistaken, GROUPS, rest).everywhere["noise"] == pytest.approx(0.8)
 
 
 def test_gains_are_predicted_by_kind(observations, knowledge) -> None:

@@ -167,7 +167,7 @@ def test_damage_that_is_everywhere_is_not_judged_by_parts(describe_with, knowled
     """A few patches that speak for another group make a picture unknown, unless its damage has no parts."""
     monkeypatch.setattr(examining, "damaged_part", lambda regions: torch.arange(3))
     monkeypatch.setattr(examining, "speaks_for", lambda regions, place: False)
-    settings = knowledge.settings.model_copy(update={"everywhere": {"noise": 0.5}})
+    settings = knowledge.settings.model_copy(update={"everywhere": {"noise": 0.5}, "rest": {"gaussian_noise": "clean"}})
     whole = Examiner(describe_with, Knowledge.from_parts(knowledge.tensors(), settings.model_dump(mode="json")))
     noisy = picture(damaged(scene(100, 256, 256), "gaussian_noise", sigma=30))
     assert Examiner(describe_with, knowledge).examine(noisy).finding == "unknown"

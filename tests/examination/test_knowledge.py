@@ -42,16 +42,15 @@ def test_sums_over_groups() -> None:
 
 
 def test_damage_that_is_everywhere_is_of_whole_pictures_that_surely_have_it() -> None:
-    settings = Settings.model_validate(VALID | {"everywhere": {"two": 0.6}})
-    unsure, sure = torch.tensor([[0.1, 0.5, 0.4, 0.0], [0.1, 0.6, 0.3, 0.0]])
-    without = torch.tensor([[0.2, 0.0, 0.8, 0.0], [0.25, 0.0, 0.75, 0.0]])
+    settings = Settings.model_validate(VALID | {"everywhere": {"two": 0.6}, "rest": {"a": "b"}})
+    unsure, sure = torch.tensor([[0.1, 0.5, 0.4, 0.0], [0.1, 0.6, 0.2, 0.1]])
+    without = torch.tensor([[0.1, 0.0, 0.9, 0.0], [0.1, 0.0, 0.8, 0.1]])
     both = torch.stack((unsure, sure))
     torch.testing.assert_close(settings.of_parts(both), without)
+    torch.testing.assert_close(settings.of_parts(both.expand(3, 2, 4))[2], without)
     torch.testing.assert_close(settings.of_pictures(both), torch.stack((without[0], sure)))
     torch.testing.assert_close(settings.of_pictures(sure), sure)
-    assert settings.of_parts(torch.tensor([0.0, 1.0, 0.0, 0.0])).tolist() == [0.0] * 4
-    nowhere = Settings.model_validate(VALID)
-    torch.testing.assert_close(nowhere.of_pictures(both), both)
+    torch.testing.assert_close(Settings.model_validate(VALID).of_pictures(both), both)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +67,10 @@ def test_damage_that_is_everywhere_is_of_whole_pictures_that_surely_have_it() ->
         ({"coverage": 1.5}, "less than or equal to 1"),
         ({"everywhere": {"a": 0.9}}, "of no group"),
         ({"everywhere": {"one": 1.0}}, "less than 1"),
+        ({"everywhere": {"one": 0.9}}, "has to leave something"),
+        ({"everywhere": {"one": 0.9}, "rest": {"b": "fog"}}, "has to leave something"),
+        ({"everywhere": {"one": 0.9}, "rest": {"b": "b"}}, "has to leave something"),
+        ({"rest": {"b": "clean"}}, "has to leave something"),
         ({"surprise": 1}, "not permitted"),
     ],
 )

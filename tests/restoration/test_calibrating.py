@@ -141,7 +141,16 @@ def test_pairs_that_teach_nothing(photographs, descriptor, identity, tmp_path) -
         run("fading", 10)
 
 
-def test_groups_that_no_part_of_a_picture_can_have_alone(tmp_path) -> None:
+def test_what_is_left_in_dark_and_pale_scenes(tmp_path) -> None:
     groups = {"haze": ("haze", "moderate_blend_with_haze"), "dim": ("darkness", "jpeg"), "fading": ("fading",)}
-    assert calibrating.groups_everywhere(groups) == ["haze"]
-    assert calibrating.groups_everywhere(groups, {"haze": {tmp_path: tmp_path}}) == []
+    assert calibrating.left_in_scenes(groups) == {
+        "haze": "clean",
+        "moderate_blend_with_haze": "clean",
+        "darkness": "clean",
+    }
+    blends = {**groups, "blend": ("moderate_blend",)}
+    assert calibrating.left_in_scenes(blends)["moderate_blend_with_haze"] == "moderate_blend"
+    assert calibrating.left_in_scenes(groups, {"haze": {tmp_path: tmp_path}}).keys() == {
+        "moderate_blend_with_haze",
+        "darkness",
+    }

@@ -90,6 +90,9 @@ class Degradation(ABC):
     everywhere: bool = False
     """Whether it is in the light that a picture was taken in, so that no part of one can have it alone."""
 
+    rest: str = ""
+    """Of damage that is everywhere: what would be left of it were the scene itself dark or pale; "" for nothing."""
+
     def sample(self, batch: int, generator: torch.Generator) -> Parameters:
         """Draws parameters for `batch` pictures, uniformly within the published ranges.
 

@@ -43,6 +43,7 @@ class Chain(Degradation):
         self.name = "+".join(member.name for member in members)
         self.title = " + ".join(member.title for member in members)
         self.everywhere = any(member.everywhere for member in members)
+        self.rest = "+".join(member.name for member in members if not member.everywhere)
         self.specs = {
             f"{position}.{key}": spec
             for position, member in enumerate(members, start=1)
@@ -141,6 +142,7 @@ class Blend(Chain):
         before = (kind() for kind in SCENES[scene])
         super().__init__([*before, GaussianBlur(21, "replicate"), GaussianNoise(), Jpeg()])
         self.name = blend_name(severity, scene)
+        self.rest = blend_name(severity, "none")
         self.title = self.name.replace("_", " ").capitalize()
         self._triples = level_triples(severity)
         first = len(self.members) - 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -89,7 +90,7 @@ def settle(
     observations: Sequence[Observation],
     diagnosis: Diagnosis,
     groups: Mapping[str, Sequence[str]],
-    everywhere: Sequence[str] = (),
+    rest: Mapping[str, str] = MappingProxyType({}),
 ) -> Settings:
     """Sets how sure each group must be; margins stay open.
 
@@ -97,7 +98,7 @@ def settle(
         observations: As given to `diagnose`.
         diagnosis: Of these observations.
         groups: Degradations by group.
-        everywhere: Groups whose damage is never in a part of a picture.
+        rest: Kinds that are never in a part of a picture, and what is left of each in a dark or pale scene.
     """
     settings = Settings(
         kinds=diagnosis.kinds,
@@ -109,9 +110,10 @@ def settle(
     truth = torch.tensor([settings.place_of(one.kind) for one in observations])
     sums = settings.sums(diagnosis.probabilities)
     sure = _sure(sums, truth)
-    places = {group: list(groups).index(group) + 1 for group in everywhere}
+    places = {group: place for place, group in enumerate(groups, 1) if {*groups[group]} <= {*rest}}
     needed = {group: max(sure, _unmistaken(sums[:, place], truth == place)) for group, place in places.items()}
-    settings = settings.model_copy(update={"sure": sure, "everywhere": needed})
+    left = {kind: rest[kind] for group in places for kind in groups[group]}
+    settings = settings.model_copy(update={"sure": sure, "everywhere": needed, "rest": left})
     scores = _scores(settings.sums(settings.of_pictures(diagnosis.probabilities)), truth, sure)
     return settings.model_copy(update={"scores": scores})
 

@@ -28,6 +28,7 @@ class Settings(BaseModel):
         scores: How the examiner did on the pictures that each member had not seen.
         everywhere: Groups whose damage is never in a part of a picture, and the probability that each needs. Single
             patches tell it badly from dark or pale things, and whole pictures from dark or pale scenes.
+        rest: Each kind of these groups, and the one that is left of it where the scene itself is dark or pale.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +40,7 @@ class Settings(BaseModel):
     coverage: float = Field(ge=0, le=1)
     scores: dict[str, float] = {}
     everywhere: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {}
+    rest: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -50,6 +52,9 @@ class Settings(BaseModel):
             raise ValueError("groups need degradations, and names that are no verdicts")
         if not {*self.everywhere} <= {*self.groups}:
             raise ValueError("damage is everywhere that is of no group")
+        scenes = {kind for group in self.everywhere for kind in self.groups[group]}
+        if {*self.rest} != scenes or not {*self.rest.values()} <= {*self.kinds} - scenes:
+            raise ValueError("damage that is everywhere has to leave something, which is not everywhere")
         return self
 
     def group_of(self, kind: str) -> str | None:
@@ -67,13 +72,12 @@ class Settings(BaseModel):
         return out.index_add_(-1, torch.tensor([self.place_of(kind) for kind in self.kinds]), probabilities)
 
     def of_parts(self, probabilities: Tensor) -> Tensor:
-        """Probabilities of kinds in parts of pictures `(..., C)`: those that are everywhere go to the others."""
-        everywhere = torch.tensor([self.group_of(kind) in self.everywhere for kind in self.kinds])
-        rest = probabilities.masked_fill(everywhere, 0.0)
-        return rest / rest.sum(-1, keepdim=True).clamp_min(torch.finfo(rest.dtype).tiny)
+        """Probabilities of kinds in parts of pictures `(..., C)`: what is everywhere counts as what is left of it."""
+        places = [self.kinds.index(self.rest.get(kind, kind)) for kind in self.kinds]
+        return torch.zeros_like(probabilities).index_add_(-1, torch.tensor(places), probabilities)
 
     def of_pictures(self, probabilities: Tensor) -> Tensor:
-        """Probabilities of kinds in whole pictures `(..., C)`: as in parts where no group is sure to be everywhere."""
+        """Probabilities of kinds in whole pictures `(..., C)`: as in parts where nothing is surely everywhere."""
         sums = self.sums(probabilities)
         sure = torch.zeros_like(sums[..., :1], dtype=torch.bool)
         for group, needed in self.everywhere.items():

@@ -71,7 +71,7 @@ def calibrate(
     )
     _require_partners(given, kinds[1:], [one.path for one in observations], pictures_for_gains)
     diagnosis = diagnose(observations, kinds, seed)
-    settings = settle(observations, diagnosis, groups, groups_everywhere(groups, given))
+    settings = settle(observations, diagnosis, groups, left_in_scenes(groups, given))
     gains = measure_gains(
         observations,
         likely_groups(diagnosis, settings),
@@ -85,18 +85,19 @@ def calibrate(
     return conclude(observations, diagnosis, settings, gains, seed)
 
 
-def groups_everywhere(groups: Mapping[str, Sequence[str]], given: Given = NOTHING_GIVEN) -> list[str]:
-    """Groups whose damage is never in a part of a picture; of given damage that is not known, and thus possible.
+def left_in_scenes(groups: Mapping[str, Sequence[str]], given: Given = NOTHING_GIVEN) -> dict[str, str]:
+    """Degradations of groups that are everywhere, and what is left of each in a scene that itself is dark or pale.
+
+    That is `CLEAN` where it would be of no group. Whether given damage is everywhere is not known.
 
     Args:
         groups: Degradations by group.
         given: Damage that is shown in pairs.
     """
-
-    def everywhere(kind: str) -> bool:
-        return kind not in given and kind in names() and create(kind).everywhere
-
-    return [group for group, kinds in groups.items() if all(map(everywhere, kinds))]
+    known = [kind for kinds in groups.values() for kind in kinds]
+    made = {kind: create(kind) for kind in known if kind not in given and kind in names()}
+    everywhere = {kind: one.rest for kind, one in made.items() if one.everywhere}
+    return {kind: rest if rest in known and rest not in everywhere else CLEAN for kind, rest in everywhere.items()}
 
 
 def _require_partners(given: Given, damage: Sequence[str], photographs: Sequence[Path], pictures: int) -> None:
