@@ -163,6 +163,21 @@ def test_damage_of_a_part_is_judged_by_that_part(describe_with, knowledge, scene
     assert all(one.verdict is not Verdict.KNOWN for one in sound)
 
 
+def test_a_part_that_tells_nothing_leaves_the_word_to_the_whole(describe_with, knowledge, scene, monkeypatch) -> None:
+    """If the other patches agree; here the part to judge is a sound strip of a noisy picture."""
+    examiner = Examiner(describe_with, knowledge)
+    x = damaged(scene(100, 256, 256), "gaussian_noise", sigma=30)
+    x[..., -64:] = scene(100, 256, 256)[..., -64:]
+    assert examiner.examine(picture(x)).finding == "known: noise"
+    sides = [region.left for row in examiner.examine(picture(x)).regions for region in row]
+    strip = torch.tensor([place for place, left in enumerate(sides) if left == max(sides)])
+    monkeypatch.setattr(examining, "damaged_part", lambda regions: strip)
+    monkeypatch.setattr(parts, "OWN", 0.5)
+    assert examiner.examine(picture(x)).finding == "known: noise"
+    monkeypatch.setattr(parts, "OWN", 1.1)
+    assert examiner.examine(picture(x)).finding == "unknown"
+
+
 def test_damage_that_is_everywhere_is_not_judged_by_parts(describe_with, knowledge, scene, monkeypatch) -> None:
     """A few patches that speak for another group make a picture unknown, unless its damage has no parts."""
     monkeypatch.setattr(examining, "damaged_part", lambda regions: torch.arange(3))

@@ -152,13 +152,13 @@ class Examiner:
         return known and self.groups[whole.place - 1] in self._knowledge.settings.everywhere
 
     def _judge_part(self, measured: Measurement, regions: Tensor, whole: _Judgement) -> _Judgement:
-        """By the damaged part if there is one; unknown if that speaks for no group, though the whole would."""
+        """By the damaged part if there is one; unknown if its patches speak neither for its group nor the whole's."""
         if (part := damaged_part(regions)) is None:
             return whole
-        local = self._judge(measured, part)
         known = range(1, len(self.groups) + 1)
-        if local.place in known and speaks_for(regions, local.place):
-            return local
+        for judged in (self._judge(measured, part), whole):
+            if judged.place in known and speaks_for(regions, judged.place):
+                return judged
         return whole._replace(place=len(self.groups) + 1) if whole.place in known else whole
 
     def _degradations(self, kinds: Tensor) -> dict[str, float]:
