@@ -78,6 +78,7 @@ def test_a_stopped_growth_says_so(call: Call, monkeypatch: pytest.MonkeyPatch, t
     [
         ((), "give either --data with clean photographs, or --pairs"),
         (("--data", "photos", "--pairs", "set/degraded", "set/clean"), "give either --data"),
+        (("--data", "photos", "--everywhere"), "only of --pairs has to be said whether"),
         (("--pairs", "photos", "set/clean"), "photos and set/clean do not lie side by side"),
         (("--data", "nowhere"), "nowhere: no such folder"),
         (("--data", "photos", "--out", "old.bundle"), "old.bundle is the bundle that grows, which is never changed"),

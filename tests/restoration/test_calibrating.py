@@ -154,3 +154,6 @@ def test_what_is_left_in_dark_and_pale_scenes(tmp_path) -> None:
         "moderate_blend_with_haze",
         "darkness",
     }
+    fading = {"fading": {tmp_path: tmp_path}}
+    assert "fading" not in calibrating.left_in_scenes(groups, fading)
+    assert calibrating.left_in_scenes(groups, fading, ["fading"])["fading"] == "clean"

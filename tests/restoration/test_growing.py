@@ -16,6 +16,7 @@ from PIL import Image
 
 from unblemish.errors import UserError
 from unblemish.examination import classifier
+from unblemish.examination.knowledge import Knowledge
 from unblemish.networks.lira import Lira
 from unblemish.networks.loading import load_described
 from unblemish.pictures.reading import read
@@ -221,7 +222,7 @@ def test_pairs_then_two_more_growths(
     growable: Path, paired: tuple[Path, Path], many_photos: Path, tmp_path: Path
 ) -> None:
     """Later growths have no pictures of what the pairs showed: its generator replays them for the examiner, too."""
-    damage = NewDamage(("moire",), *folders_of_pairs(*paired))
+    damage = NewDamage(("moire",), *folders_of_pairs(*paired), everywhere=True)
     plan, bundle = plan_of(growable, damage, tmp_path / "a")
     first = grow(plan, bundle, tmp_path / "first.bundle", tmp_path / "a/runs")
     assert first.entry("moire").scores.keys() == {"psnr/moire", "psnr_gain/validation"}
@@ -235,6 +236,8 @@ def test_pairs_then_two_more_growths(
     assert [line for line in said if line.startswith("replaying")] == ["replaying moire on 12 photographs"]
     assert len([line for line in said if "on replayed pictures: " in line]) == 3
     assert [part.problems for part in third.verify() if part.problems] == []
+    scenes = [Knowledge.from_parts(*one.knowledge()).settings.rest for one in (first, second, third)]
+    assert scenes == [{"moire": "clean"}, {"moire": "clean"}, {"moire": "clean", "haze": "clean"}]
     able = find_growable(third)
     assert [entry.name for entry in able.tasks] == ["mix", "moire", "darkness", "haze"]
     assert [entry.options["task"] for entry in able.tasks] == [0, 1, 2, 3]

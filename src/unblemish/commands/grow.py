@@ -38,6 +38,9 @@ def grow(
     overrides: Overrides = None,
     data: Annotated[Path | None, typer.Option(help="Folder of clean photographs; some dozens at least.")] = None,
     pairs: Pairs = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="The damage of --pairs is never in a part of a picture: faded colours.")
+    ] = False,
     runs: Annotated[
         Path | None, typer.Option(help="Folder for what the steps leave; by default --out and '.runs'.")
     ] = None,
@@ -67,6 +70,7 @@ def grow(
             out,
             data=data,
             pairs=pairs,
+            everywhere=everywhere,
             runs=runs,
             recipe=recipe,
             overrides=overrides or [],

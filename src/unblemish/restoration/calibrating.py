@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def calibrate(
     pictures_for_gains: int = 80,
     seed: int = 0,
     given: Given = NOTHING_GIVEN,
+    everywhere: Collection[str] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> Knowledge:
     """Teaches an examiner: shows it every kind of damage, and how much each group's network takes away.
@@ -47,6 +48,7 @@ def calibrate(
         pictures_for_gains: How many of the photographs are also treated.
         seed: Of the damage and of the classifiers.
         given: Damage that is not made but shown in pairs; see `specimens`. Not every photograph needs a partner.
+        everywhere: Given damage that is never in a part of a picture.
         on_progress: Told of progress.
 
     Raises:
@@ -71,7 +73,7 @@ def calibrate(
     )
     _require_partners(given, kinds[1:], [one.path for one in observations], pictures_for_gains)
     diagnosis = diagnose(observations, kinds, seed)
-    settings = settle(observations, diagnosis, groups, left_in_scenes(groups, given))
+    settings = settle(observations, diagnosis, groups, left_in_scenes(groups, given, everywhere))
     gains = measure_gains(
         observations,
         likely_groups(diagnosis, settings),
@@ -85,19 +87,22 @@ def calibrate(
     return conclude(observations, diagnosis, settings, gains, seed)
 
 
-def left_in_scenes(groups: Mapping[str, Sequence[str]], given: Given = NOTHING_GIVEN) -> dict[str, str]:
+def left_in_scenes(
+    groups: Mapping[str, Sequence[str]], given: Given = NOTHING_GIVEN, everywhere: Collection[str] = ()
+) -> dict[str, str]:
     """Degradations of groups that are everywhere, and what is left of each in a scene that itself is dark or pale.
 
-    That is `CLEAN` where it would be of no group. Whether given damage is everywhere is not known.
+    That is `CLEAN` where it would be of no group, and of given damage.
 
     Args:
         groups: Degradations by group.
         given: Damage that is shown in pairs.
+        everywhere: As for `calibrate`.
     """
     known = [kind for kinds in groups.values() for kind in kinds]
     made = {kind: create(kind) for kind in known if kind not in given and kind in names()}
-    everywhere = {kind: one.rest for kind, one in made.items() if one.everywhere}
-    return {kind: rest if rest in known and rest not in everywhere else CLEAN for kind, rest in everywhere.items()}
+    rests = {kind: one.rest for kind, one in made.items() if one.everywhere} | dict.fromkeys(everywhere, "")
+    return {kind: rest if rest in known and rest not in rests else CLEAN for kind, rest in rests.items()}
 
 
 def _require_partners(given: Given, damage: Sequence[str], photographs: Sequence[Path], pictures: int) -> None:

@@ -69,6 +69,7 @@ def teach(
     folder: Path,
     listener: Listener,
     given: Given = NOTHING_GIVEN,
+    everywhere: Sequence[str] = (),
 ) -> Knowledge:
     """What calibration teaches an examiner, or taught it before of the same inputs.
 
@@ -79,6 +80,7 @@ def teach(
         folder: Where measurements and the result are kept; made if missing.
         listener: Told of progress.
         given: As for `calibrating.calibrate`.
+        everywhere: As for `calibrating.calibrate`.
 
     Raises:
         ExaminationError: The photographs cannot be read, or are too few.
@@ -89,6 +91,8 @@ def teach(
     content = [VERSION, seeing, list(members.items()), digests, listing(paths), TREATED, STRANGE]
     if given:
         content.append([[kind, listing(list(pictures.values()))] for kind, pictures in given.items()])
+    if everywhere:
+        content.append([*everywhere])
     inputs = digest(content)
     tensors, settings = folder / "knowledge.safetensors", folder / "knowledge.json"
     if (stored := read_result(settings, inputs)) is not None:
@@ -104,6 +108,7 @@ def teach(
         folder,
         pictures_for_gains=TREATED,
         given=given,
+        everywhere=everywhere,
         on_progress=listener.progress,
     )
     settings.unlink(missing_ok=True)  # of other tensors; written last, it marks the calibration as finished

@@ -246,7 +246,10 @@ def _examination(
         groups[group.name] = Treated(group.degradations, network, word)
     folder = runs / "calibration"
     given = {**_replayed(growable, data.shown, folder / "replayed", listener), **data.given}
-    knowledge = teach(bundle.descriptor(), groups, data.shown, folder, listener, given)
+    rest = parts.knowledge.settings.get("rest")
+    known = [*rest] if isinstance(rest, dict) else []
+    everywhere = [kind for kind in given if kind in known or (plan.damage.everywhere and kind in data.given)]
+    knowledge = teach(bundle.descriptor(), groups, data.shown, folder, listener, given, everywhere)
     card = knowledge_card(
         knowledge, licence=plan.licence, training_set=plan.damage.described(len(data.shown)), recipe=COMMAND
     )

@@ -61,11 +61,13 @@ class NewDamage:
         names: What the new group treats; the first names the group.
         folder: Clean pictures, or the folder that holds the two folders of pairs.
         pairs: Names of these two, of damaged and of clean pictures; None where damage is made.
+        everywhere: Whether the damage of pairs is never in a part of a picture.
     """
 
     names: tuple[str, ...]
     folder: Path
     pairs: PairFolders | None = None
+    everywhere: bool = False
 
     def pictures(self) -> tuple[list[Path], dict[str, dict[Path, Path]]]:
         """All clean pictures, and for the damage of pairs the damaged picture of each.

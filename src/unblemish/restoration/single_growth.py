@@ -31,6 +31,7 @@ def grow(
     *,
     data: str | Path | None = None,
     pairs: tuple[str | Path, str | Path] | None = None,
+    everywhere: bool = False,
     runs: str | Path | None = None,
     recipe: str | Path | None = None,
     overrides: Sequence[str] = (),
@@ -53,6 +54,8 @@ def grow(
         out: The grown bundle, one packed file; one that is there is replaced.
         data: Folder of clean photographs; some dozens at least.
         pairs: In place of `data` and made damage: folders of damaged and of clean pictures, side by side.
+        everywhere: Whether the damage of pairs is never in a part of a picture, such as faded colours. Then pictures
+            are judged and treated as a whole. Of the catalogue's degradations it is known.
         runs: Folder for what the steps leave; None adds ".runs" to `out`.
         recipe: How to train, a YAML file of `lifelong.stage: grow`; None writes one into `runs`.
         overrides: Changes to the recipe, such as "lifelong.ratio=1e-4".
@@ -72,7 +75,7 @@ def grow(
         GrowthRefusedError: Old damage would lose more than `tolerance`; nothing is written to `out`.
         UserError: The bundle cannot grow, or an argument or the pictures cannot be used.
     """
-    damage = _damage(degradations, data, pairs)
+    damage = _damage(degradations, data, pairs, everywhere)
     given = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     growable, out = find_growable(given), Path(out)
     folder = Path(runs) if runs else out.with_name(f"{out.name}.runs")
@@ -85,12 +88,17 @@ def grow(
 
 
 def _damage(
-    names: str | Sequence[str], data: str | Path | None, pairs: tuple[str | Path, str | Path] | None
+    names: str | Sequence[str],
+    data: str | Path | None,
+    pairs: tuple[str | Path, str | Path] | None,
+    everywhere: bool,
 ) -> NewDamage:
     several = (names,) if isinstance(names, str) else tuple(names)
     if pairs and data is None:
         damaged, clean = pairs
-        return NewDamage(several, *folders_of_pairs(Path(damaged), Path(clean)))
+        return NewDamage(several, *folders_of_pairs(Path(damaged), Path(clean)), everywhere)
+    if everywhere:
+        raise UserError("only of --pairs has to be said whether their damage is --everywhere: leave it out")
     if data and pairs is None:
         return NewDamage(several, Path(data))
     raise UserError("give either --data with clean photographs, or --pairs with damaged and clean ones")
