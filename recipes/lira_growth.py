@@ -114,7 +114,8 @@ def claims(found: Found, told: Transfers) -> str:
         ablest = max(newest, key=newest.__getitem__)
         sentences.append(
             f"Of {len(ranked)} arms with the same seeds, {title(found, best)} has the highest average "
-            f"({means[best][0]:.2f} dB), {title(found, kept)} forgets least ({round(means[kept][2], 2) + 0.0:.2f} dB), and "
+            f"({means[best][0]:.2f} dB), {title(found, kept)} forgets least "
+            f"({round(means[kept][2], 2) + 0.0:.2f} dB), and "
             f"{title(found, ablest)} is best at the new task ({newest[ablest]:.2f} dB)."
         )
     return " ".join(["PSNR over the levels:", *sentences]) if sentences else ""
