@@ -61,9 +61,8 @@ def calibrate(
     known = [name for members in groups.values() for name in members]
     kinds = (CLEAN, *known, *(name for name in STRANGE if name not in known))
     _require_partners(given, kinds[1:], photographs, pictures_for_gains)
-    features = describer(deepcopy(descriptor), "cpu")
     observations = observe(
-        features,
+        describer(deepcopy(descriptor), "cpu"),
         photographs,
         kinds,
         folder / "observations",

@@ -54,8 +54,7 @@ def grow(
         out: The grown bundle, one packed file; one that is there is replaced.
         data: Folder of clean photographs; some dozens at least.
         pairs: In place of `data` and made damage: folders of damaged and of clean pictures, side by side.
-        everywhere: Whether the damage of pairs is never in a part of a picture, such as faded colours. Then pictures
-            are judged and treated as a whole. Of the catalogue's degradations it is known.
+        everywhere: Whether the damage of pairs is never in a part of a picture, such as faded colours.
         runs: Folder for what the steps leave; None adds ".runs" to `out`.
         recipe: How to train, a YAML file of `lifelong.stage: grow`; None writes one into `runs`.
         overrides: Changes to the recipe, such as "lifelong.ratio=1e-4".
