@@ -25,7 +25,9 @@ TITLES = {
     FREE: "fine-tuning",
     "lwf": "LwF",
     "progressive": "progressive networks",
-    "owan": "OWAN on merged data",
+    "lira_full_rate": "LIRA, rho 1",
+    "joint_full_rate": "joint learning, rho 1",
+    "owan_scaled": "OWAN on merged data",
 }
 """Arms in words."""
 

@@ -32,11 +32,11 @@ def carried_out(name: str, photos: Path, arms: tuple[str, ...]) -> None:
 def test_from_experts_to_a_grown_network(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     carried_out("lira_experts", photos, ("sk", "durb_m"))
-    carried_out("lira_base", photos, ("lira", "durb_m", "half_of_gates", "owan"))
+    carried_out("lira_base", photos, ("lira", "durb_m", "half_of_gates", "owan", "owan_scaled"))
     carried_out("lira_replay", photos, ("residual", "logarithm"))
     for scene in ("haze", "darkness"):
         carried_out(f"lira_{scene}_warmup", photos, ("warmup",))
-    carried_out("lira_haze", photos, ("lira", "joint", "owan"))
+    carried_out("lira_haze", photos, ("lira", "joint_full_rate", "owan_scaled"))
     carried_out("lira_darkness_cold", photos, ("lira", "fine_tuning"))
 
 

@@ -76,6 +76,17 @@ def test_separable_convolution() -> None:
     torch.testing.assert_close(operation(x), pointwise2(depthwise2(pointwise(depthwise(x)).relu())))
 
 
+@pytest.mark.parametrize(("scaled", "least", "most"), [(False, 0.0, 0.01), (True, 0.1, 10.0)])
+def test_a_scaled_start_keeps_features_in_size(scaled: bool, least: float, most: float) -> None:
+    torch.manual_seed(0)
+    network, x = owan(scaled=scaled), torch.rand(1, 3, 32, 32)
+    sizes: list[float] = []
+    for part in (network.FEB, *network.layers[1::2]):
+        part.register_forward_hook(lambda _part, _inputs, output: sizes.append(output.std().item()))
+    network(x)
+    assert least < sizes[-1] / sizes[0] < most
+
+
 def test_averages_leave_the_padding_out() -> None:
     average = operations(OperationLayer(4))[-1]
     torch.testing.assert_close(average(torch.ones(1, 4, 5, 6)), torch.ones(1, 4, 5, 6))

@@ -9,7 +9,7 @@ attention; the stem's blocks are depthwise alone, without pointwise convolutions
 others twice; averages leave the padding out. The parameters add up with all of that. Only attention has biases.
 
 Deviations: none by default. The results of a layer's operations are weighed after they were put side by side, all at
-once: the same numbers, and a sixth of a training step on CPUs less. The global residual is ours.
+once: the same numbers, and a sixth of a training step on CPUs less. The global residual and the scaled start are ours.
 Layers carry the names that they have in the released code, for the weights published with it.
 Weights trained by this project carry their own licence note in their bundle.
 """
@@ -146,19 +146,22 @@ class Group(nn.Module):
 class OperationAttentionNetwork(Network):
     """Convolution, depthwise blocks, groups with an attention each, convolution.
 
-    Weights start as PyTorch draws them, as in the published code.
+    Weights start as PyTorch draws them, as in the published code. Features shrink by a half or more in the first
+    convolution of every group then, after ten groups ten thousand times, and gradients with them.
 
     Args:
         width: Channels throughout.
         groups: Groups of operation layers.
         layers: Layers of each group.
         residual: Whether the result is added to the picture; not so as published.
+        scaled: Whether those convolutions start by He's rule (ICCV 2015), which keeps features in size; not so as
+            published.
 
     Raises:
         ValueError: There is no such network.
     """
 
-    def __init__(self, *, width: int, groups: int, layers: int, residual: bool) -> None:
+    def __init__(self, *, width: int, groups: int, layers: int, residual: bool, scaled: bool) -> None:
         super().__init__()
         if width < 1 or groups < 1 or layers < 1:
             raise ValueError(f"give width, groups and layers from 1, not {width}, {groups} and {layers}")
@@ -167,7 +170,10 @@ class OperationAttentionNetwork(Network):
         self.FEB = nn.Sequential(first, *(ResidualBlock(width) for _ in range(BLOCKS)))
         self.layers = nn.ModuleList()
         for _ in range(groups):
-            self.layers.extend([OperationAttention(width, layers), Group(width, layers)])
+            group = Group(width, layers)
+            if scaled:
+                nn.init.kaiming_normal_(group.preprocess["op"].get_parameter("0.weight"))
+            self.layers.extend([OperationAttention(width, layers), group])
         self.conv2 = nn.Conv2d(width, self.channels, 3, padding=1, bias=False)
 
     def transform(self, x: Tensor) -> Tensor:
@@ -187,6 +193,8 @@ def _pointwise(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 1, bias=False)
 
 
-def owan(*, width: int = 16, groups: int = 10, layers: int = 4, residual: bool = False) -> OperationAttentionNetwork:
+def owan(
+    *, width: int = 16, groups: int = 10, layers: int = 4, residual: bool = False, scaled: bool = False
+) -> OperationAttentionNetwork:
     """As published: 10 groups of 4 layers, 16 channels; 391,456 parameters."""
-    return OperationAttentionNetwork(width=width, groups=groups, layers=layers, residual=residual)
+    return OperationAttentionNetwork(width=width, groups=groups, layers=layers, residual=residual, scaled=scaled)
