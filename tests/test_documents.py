@@ -35,6 +35,7 @@ def desk(tmp_path: Path) -> Path:
     example = ROOT / "examples/blocky_cat.jpg"
     for name in (
         "photo.jpg",
+        "wet.jpg",
         "holiday/beach/a.jpg",
         "photos/a.jpg",
         "photos/b.jpg",

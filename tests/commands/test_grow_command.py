@@ -94,6 +94,14 @@ def test_mistakes_are_explained(call: Call, words: tuple[str, ...], said: str) -
     assert said in ran.err
 
 
+@pytest.mark.parametrize("words", [("gaussian_noise", "--data", "photos"), ("haze", "--data", "nothing")])
+def test_what_is_refused_at_once_leaves_nothing(call: Call, words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    before = sorted(tmp_path.iterdir())
+    assert call(*WORDS, "--degradation", *words, *TINY).status == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_bundle_that_cannot_grow(call: Call, bundle: Path) -> None:
     ran = call("grow", bundle, "--out", "grown.bundle", "--degradation", "haze", "--data", "photos")
     assert ran.status == 1

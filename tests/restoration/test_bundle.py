@@ -67,6 +67,15 @@ def test_the_environment_names_a_bundle(bundle, monkeypatch):
     assert Bundle.load().path == bundle.path
 
 
+def test_the_bundle_in_the_wheel_has_a_name(bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = Bundle.load().path
+    monkeypatch.setenv(ENVIRONMENT, str(bundle.path))
+    assert Bundle.load("default").path == shipped
+    bundle.path.rename("default")
+    assert Bundle.load("default").names == ("mix", "other")
+
+
 def test_no_bundle(tmp_path):
     with pytest.raises(BundleError, match="there is no bundle in"):
         Bundle.load(tmp_path)

@@ -32,7 +32,7 @@ Pairs = Annotated[
 
 
 def grow(
-    bundle: Annotated[Path, typer.Argument(help="The bundle, folder or packed file, which is not changed.")],
+    bundle: Annotated[Path, typer.Argument(help="The bundle, folder or packed file, or 'default'; it is not changed.")],
     degradation: Degradations,
     out: Annotated[Path, typer.Option("--out", "-o", help="The grown bundle, one file.")],
     overrides: Overrides = None,

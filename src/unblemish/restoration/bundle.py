@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 ENVIRONMENT = "UNBLEMISH_BUNDLE"
 """Environment variable that names the bundle to use in place of the one in the wheel."""
 
+IN_WHEEL = "default"
+"""Names the bundle in the wheel wherever a bundle's path is asked for, unless something else is there."""
+
 
 class Bundle:
     """Described parts; tensors are read when a part is asked for. Nothing is ever unpickled.
@@ -66,12 +69,12 @@ class Bundle:
 
         Args:
             path: Its folder or packed file, or weights of `unblemish train`, which are a bundle of one network; None
-                takes the one that `UNBLEMISH_BUNDLE` names, else the one in the wheel.
+                takes the one that `UNBLEMISH_BUNDLE` names, else the one in the wheel, as "default" always does.
 
         Raises:
             BundleError: There is no bundle, or its description is damaged or of another format.
         """
-        given = Path(path or os.environ.get(ENVIRONMENT) or str(files("unblemish") / "assets" / "default_bundle"))
+        given = _located(path or os.environ.get(ENVIRONMENT))
         storage = TrainedWeights(given) if given.suffix == SUFFIX else open_storage(given)
         return cls(storage, parse_manifest(storage.read(MANIFEST), str(given / MANIFEST)))
 
@@ -298,6 +301,13 @@ class Bundle:
             return load(content)
         except (SafetensorError, KeyError, ValueError) as error:  # a KeyError for number formats PyTorch lacks
             raise BundleError(f"{self.path / entry.file} is no safetensors file: build the bundle again") from error
+
+
+def _located(path: str | Path | None) -> Path:
+    """Where a bundle is, see `Bundle.load`."""
+    if path is None or (str(path) == IN_WHEEL and not Path(path).exists()):
+        return Path(str(files("unblemish") / "assets" / "default_bundle"))
+    return Path(path)
 
 
 def _replaced(old: Sequence[NetworkEntry], new: Sequence[NetworkEntry]) -> tuple[NetworkEntry, ...]:

@@ -30,7 +30,7 @@ from unblemish.restoration.group_training import build_network, shipped_weights,
 from unblemish.restoration.growable import Growable, OldFiles, find_growable
 from unblemish.restoration.grown_cards import COMMAND, generator_card, new_card, old_card
 from unblemish.restoration.growth_check import Retention, held_out_crops, measure_retention, require_retention
-from unblemish.restoration.growth_recipe import GrowthPlan, joint_recipe, replay_recipe, warm_up_recipe
+from unblemish.restoration.growth_recipe import GrowthPlan, NewDamage, joint_recipe, replay_recipe, warm_up_recipe
 from unblemish.restoration.listening import SILENT, Listener
 from unblemish.restoration.replaying import replay_on
 from unblemish.training.fit import BEST, FINAL
@@ -93,7 +93,7 @@ def grow(plan: GrowthPlan, bundle: Bundle, output: Path, runs: Path, listener: L
         UserError: The bundle cannot grow, or the plan, the pictures or the output cannot be used.
     """
     growable = find_growable(bundle)
-    _check(plan, growable, output)
+    require_learnable(plan.damage, growable, output)
     clean, given = plan.damage.pictures()
     data = _Data(clean, choose_photographs(clean), given)
     runs.mkdir(parents=True, exist_ok=True)
@@ -125,9 +125,18 @@ def grow(plan: GrowthPlan, bundle: Bundle, output: Path, runs: Path, listener: L
     return written.pack(output)
 
 
-def _check(plan: GrowthPlan, growable: Growable, output: Path) -> None:
-    """Complains before any work of what cannot end well."""
-    bundle, damage = growable.bundle, plan.damage
+def require_learnable(damage: NewDamage, growable: Growable, output: Path) -> None:
+    """Complains before any work of what cannot end well.
+
+    Args:
+        damage: What is to be learnt.
+        growable: What is to learn it.
+        output: The packed bundle to write.
+
+    Raises:
+        UserError: The bundle knows the damage, cannot be taught it, or cannot be written there; or a name will not do.
+    """
+    bundle = growable.bundle
     if output.exists() and bundle.path.exists() and output.samefile(bundle.path):
         raise BundleError(f"{output} is the bundle that grows, which is never changed: give another name with --out")
     require_replaceable(output)
@@ -156,13 +165,13 @@ def _check(plan: GrowthPlan, growable: Growable, output: Path) -> None:
             f"{bundle.path} has a part called '{damage.names[0]}', as the new group would be: give another name first"
         )
     _only_replayed(growable)
-    recipe, part = plan.recipe, plan.part
-    if part.old_folder or recipe.validation.folder or recipe.data.folder != damage.folder:
-        raise RestorationError("a bundle grows on the new pictures alone: make the plan's recipe with base_recipe")
 
 
 def _require_its_own(plan: GrowthPlan, old: OldFiles) -> None:
-    """Complains of a plan for another bundle; files are named after their content."""
+    """Complains of a plan for another bundle or other pictures; files are named after their content."""
+    recipe, part = plan.recipe, plan.part
+    if part.old_folder or recipe.validation.folder or recipe.data.folder != plan.damage.folder:
+        raise RestorationError("a bundle grows on the new pictures alone: make the plan's recipe with base_recipe")
     planned, there = (plan.part.old, *plan.part.replay), (old.network, *old.generators)
     if [one.name for one in planned] != [one.name for one in there]:
         raise RestorationError("the plan was made for another bundle: make its recipe with base_recipe of this one")

@@ -10,6 +10,7 @@ from unblemish.restoration.building_recipe import LICENCE
 from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.growable import find_growable
 from unblemish.restoration.growing import grow as carry_out
+from unblemish.restoration.growing import require_learnable
 from unblemish.restoration.growth_recipe import (
     REPLAY_STEPS,
     STEPS,
@@ -77,6 +78,8 @@ def grow(
     damage = _damage(degradations, data, pairs, everywhere)
     given = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     growable, out = find_growable(given), Path(out)
+    require_learnable(damage, growable, out)
+    damage.pictures()
     folder = Path(runs) if runs else out.with_name(f"{out.name}.runs")
     old = growable.write(folder / "old")
     if recipe is None:
