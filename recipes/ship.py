@@ -3,6 +3,7 @@
     python recipes/ship.py network RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE [--options JSON]
     python recipes/ship.py generator RUN_FOLDER --name NAME --purpose TEXT --recipe RECIPE
     python recipes/ship.py grown PACKED RUNS_FOLDER
+    python recipes/ship.py overview NAME PHOTOGRAPHS
     python recipes/ship.py examination PHOTOGRAPHS --runs FOLDER --group NAME[=DEGRADATION,...] ...
     python recipes/ship.py figures results/examination.json
 
@@ -10,10 +11,11 @@ The first adds the best weights of a run of `unblemish train`, in half precision
 name, and keeps the run's record in `results/training_NAME.json`, with those of the runs that it began with; options
 that bear on no weight, such as a Golf Optimizer's iterations, may differ from the training's. The second does so with
 the generator of a network that can grow, which is called like it. The third takes over what `unblemish grow` has taught
-the default bundle, from the grown bundle, and keeps the records that --runs of that command holds. The fourth puts the
-named networks into groups of what they treat (or of those degradations), calibrates an examiner for these groups on the
-photographs, and adds it, with the bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are
-kept in FOLDER. The fifth writes what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the
+the default bundle, from the grown bundle, and keeps the records that --runs of that command holds. The fourth chooses
+whether a network takes tones from a small copy of the picture, as that command does. The fifth puts the named networks
+into groups of what they treat (or of those degradations), calibrates an examiner for these groups on the photographs,
+and adds it, with the bundle's descriptor or a new one (--descriptor RUN --recipe RECIPE); measurements are kept in
+FOLDER. The sixth writes what `unblemish bundle measure` found into the cards. `recipes/pages.py` writes the
 documents.
 """
 
@@ -42,6 +44,8 @@ from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.bundle_parts import Group, KnowledgeCard, NetworkCard
 from unblemish.restoration.calibrating import calibrate
 from unblemish.restoration.margin import measure_margin
+from unblemish.restoration.overview_choice import choose_overview
+from unblemish.restoration.treatment import treatment_of
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "src/unblemish/assets/default_bundle"
@@ -91,6 +95,16 @@ def ship_grown(packed: Path, runs: Path) -> None:
     )
 
 
+def ship_overview(name: str, photographs: Path) -> None:
+    """Chooses whether a network takes tones from a small copy of the picture, on photographs drawn with seed 0."""
+    bundle = Bundle.load(BUNDLE)
+    paths = find_pictures(photographs)
+    random.Random(0).shuffle(paths)
+    card = bundle.entry(name)
+    chosen = choose_overview(bundle.network(name), paths, card.treats)
+    bundle.update([(card.model_copy(update={"overview": chosen}), bundle.blob(card))])
+
+
 def ours(card: NetworkCard) -> NetworkCard:
     """A card that says which photographs are in the folder that `unblemish grow` was given, and their licence."""
     return card.model_copy(update={} if card.licence == LICENCE else {"licence": LICENCE, "training_set": TRAINING_SET})
@@ -113,7 +127,7 @@ def ship_examination(photographs: Path, runs: Path, named: list[str], descriptor
     knowledge = calibrate(
         seeing,
         {group.name: group.degradations for group in groups},
-        {group.name: bundle.network(group.network) for group in groups},
+        {group.name: treatment_of(bundle, group.network, device="cpu") for group in groups},
         paths[:PHOTOGRAPHS],
         runs,
         on_progress=tell,
@@ -286,6 +300,9 @@ def main() -> None:
     examination.add_argument("--group", action="append", required=True, help="network of a group; repeat")
     examination.add_argument("--descriptor", type=Path, help="run that trained another descriptor than the bundle's")
     examination.add_argument("--recipe", help="of that descriptor, as its card states it")
+    overview = steps.add_parser("overview")
+    overview.add_argument("name", help="of a network whose damage is of whole pictures")
+    overview.add_argument("photographs", type=Path)
     figures = steps.add_parser("figures")
     figures.add_argument("result", type=Path)
     arguments = parser.parse_args()
@@ -295,6 +312,8 @@ def main() -> None:
         ship_generator(arguments.run, arguments.name, arguments.purpose, arguments.recipe)
     elif arguments.step == "grown":
         ship_grown(arguments.packed, arguments.runs)
+    elif arguments.step == "overview":
+        ship_overview(arguments.name, arguments.photographs)
     elif arguments.step == "examination":
         new = (arguments.descriptor, arguments.recipe or "") if arguments.descriptor else None
         ship_examination(arguments.photographs, arguments.runs, arguments.group, new)

@@ -155,6 +155,15 @@ def test_what_the_default_bundle_has_learnt_ships_with_its_records(ship: ModuleT
     assert json.loads((tmp_path / "training_rain.json").read_text())["retention"]["tasks"][0]["after"] == 23.4
 
 
+def test_a_network_ships_with_what_restores_better(ship: ModuleType, tmp_path: Path) -> None:
+    shutil.copytree(Bundle.load().path, tmp_path / "bundle")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(ROOT / "examples/blocky_cat.jpg", tmp_path / "photos")
+    ship.choose_overview = lambda network, paths, damage: len(paths) * 50 if "haze" in damage else None
+    ship.ship_overview("haze", tmp_path / "photos")
+    assert Bundle.load(tmp_path / "bundle").entry("haze").overview == 50
+
+
 def test_a_page_without_the_block_is_named(pages: ModuleType, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing")

@@ -17,6 +17,7 @@ from unblemish.pictures.writing import write
 from unblemish.restoration import calibrating, gains
 from unblemish.restoration.calibrating import calibrate
 from unblemish.restoration.examining import describer
+from unblemish.restoration.treatment import Treatment
 
 GROUPS = {"noise": ("gaussian_noise",), "dots": ("salt_and_pepper",)}
 
@@ -44,15 +45,26 @@ def descriptor():
     return srresnet_x4_compact(blocks=1, width=4)
 
 
+def treated(identity, groups):
+    """For each group a treatment that changes nothing."""
+    return {name: Treatment(identity().eval(), name, device="cpu") for name in groups}
+
+
 def test_from_photographs_to_an_examiner_and_on_after_an_interruption(
     photographs, descriptor, identity, tmp_path, monkeypatch
 ) -> None:
     told = []
-    networks = {name: identity() for name in GROUPS}
+    treatments = treated(identity, GROUPS)
 
     def run(on_progress=lambda what, done, total: told.append((what, done, total))):
         return calibrate(
-            descriptor, GROUPS, networks, photographs, tmp_path / "kept", pictures_for_gains=10, on_progress=on_progress
+            descriptor,
+            GROUPS,
+            treatments,
+            photographs,
+            tmp_path / "kept",
+            pictures_for_gains=10,
+            on_progress=on_progress,
         )
 
     knowledge = run()
@@ -77,18 +89,18 @@ def test_from_photographs_to_an_examiner_and_on_after_an_interruption(
 
 
 def test_too_few_photographs(photographs, descriptor, identity, tmp_path) -> None:
-    networks = {name: identity() for name in GROUPS}
+    treatments = treated(identity, GROUPS)
     with pytest.raises(ExaminationError, match="too few photographs to calibrate on"):
-        calibrate(descriptor, GROUPS, networks, photographs[:2], tmp_path / "kept")
+        calibrate(descriptor, GROUPS, treatments, photographs[:2], tmp_path / "kept")
     with pytest.raises(ExaminationError, match="too few gains to calibrate on"):
-        calibrate(descriptor, GROUPS, networks, photographs, tmp_path / "kept", pictures_for_gains=1)
+        calibrate(descriptor, GROUPS, treatments, photographs, tmp_path / "kept", pictures_for_gains=1)
     with pytest.raises(ExaminationError, match="none of 0 photographs can be read"):
-        calibrate(descriptor, GROUPS, networks, [], tmp_path / "kept")
+        calibrate(descriptor, GROUPS, treatments, [], tmp_path / "kept")
 
 
 def test_the_descriptor_must_be_one(photographs, identity, tmp_path) -> None:
     with pytest.raises(ExaminationError, match="a Identity cannot describe damage: give an srresnet_x4 network"):
-        calibrate(identity(), GROUPS, {name: identity() for name in GROUPS}, photographs, tmp_path / "kept")
+        calibrate(identity(), GROUPS, treated(identity, GROUPS), photographs, tmp_path / "kept")
 
 
 def faded(photographs: list[Path], folder: Path) -> dict[Path, Path]:
@@ -106,7 +118,7 @@ def test_damage_is_learnt_from_pairs(photographs, descriptor, identity, tmp_path
     knowledge = calibrate(
         descriptor,
         groups,
-        {name: identity() for name in groups},
+        treated(identity, groups),
         photographs,
         tmp_path / "kept",
         given={"fading": faded(photographs[:paired], tmp_path / "faded")},
@@ -123,10 +135,10 @@ def test_pairs_that_teach_nothing(photographs, descriptor, identity, tmp_path) -
 
     def run(kind: str, pictures: int) -> None:
         groups = {**GROUPS, "faded": ("fading",)}
-        networks = {name: identity() for name in groups}
+        treatments = treated(identity, groups)
         kept = tmp_path / "kept"
         given = {kind: partners}
-        calibrate(descriptor, groups, networks, photographs, kept, pictures_for_gains=pictures, given=given)
+        calibrate(descriptor, groups, treatments, photographs, kept, pictures_for_gains=pictures, given=given)
 
     with pytest.raises(ExaminationError, match="pairs are given of haze, which is of no group"):
         run("haze", 10)

@@ -137,6 +137,25 @@ def test_a_bundle_learns_a_damage(grown: Grown, many_photos: Path) -> None:
     assert restored.pixels.shape == (72, 72, 3)
 
 
+def test_damage_of_whole_pictures_may_take_tones_from_a_copy(
+    growable: Path, many_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[Path], tuple[str, ...]]] = []
+
+    def choose(network: Lira, photographs: list[Path], damage: tuple[str, ...], *rest: object) -> int:
+        asked.append((photographs, damage))
+        return 40
+
+    monkeypatch.setattr("unblemish.restoration.grown_cards.choose_overview", choose)
+    plan, old = plan_of(growable, NewDamage(("haze",), many_photos), tmp_path)
+    built = grow(plan, old, tmp_path / "grown.bundle", tmp_path / "runs")
+    ((held_out, damage),) = asked
+    assert damage == ("haze",)
+    assert {path.parent for path in held_out} == {many_photos}
+    assert [built.entry(name).overview for name in ("mix", "haze")] == [None, 40]
+    assert not NewDamage(("rain",), many_photos).of_whole_pictures
+
+
 def test_what_it_knew_stays(grown: Grown) -> None:
     """At ratio 0 to the last bit; networks that cannot grow always."""
     assert grown.old.path.read_bytes() == grown.before

@@ -165,13 +165,13 @@ def _treatments(bundle: Path | None, networks: list[str], architectures: list[st
 
     from unblemish.networks.catalogue import create
     from unblemish.restoration.bundle import Bundle
-    from unblemish.restoration.treatment import Treatment
+    from unblemish.restoration.treatment import Treatment, treatment_of
 
     found = []
     if networks or not architectures:
         loaded = Bundle.load(bundle)
         for entry in map(loaded.entry, networks or loaded.names):
-            found += [Treatment(loaded.network(entry.name), entry.name, entry.tile_margin, device="cpu")]
+            found += [treatment_of(loaded, entry.name, device="cpu")]
     for name in architectures:
         torch.manual_seed(seed)
         network = create(name)

@@ -165,7 +165,10 @@ def _knowledge(
     """What calibration teaches an examiner about the groups of these networks."""
     groups = {
         card.name: Treated(
-            card.treats, build_network(plan.recipe, weights), hashlib.sha256(save(dict(weights))).hexdigest()
+            card.treats,
+            build_network(plan.recipe, weights),
+            hashlib.sha256(save(dict(weights))).hexdigest(),
+            card.overview,
         )
         for card, weights in parts
     }

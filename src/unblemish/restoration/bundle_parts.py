@@ -72,6 +72,8 @@ class NetworkCard(Card):
         steps: Training steps.
         tile_margin: Pixels next to a tile's inner edge that differ visibly from the whole picture's result,
             as measured; None where the receptive field is to be used.
+        overview: Longer side in pixels of the copy that tones are taken from, see `overview`; None takes them from the
+            picture itself.
     """
 
     name: Name
@@ -81,6 +83,7 @@ class NetworkCard(Card):
     options: dict[str, JsonValue] = {}
     steps: int = Field(default=0, ge=0)
     tile_margin: int | None = Field(default=None, ge=0)
+    overview: int | None = Field(default=None, ge=8)
 
 
 class KnowledgeCard(Card):

@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int], None]
 def calibrate(
     descriptor: Network,
     groups: Mapping[str, Sequence[str]],
-    networks: Mapping[str, Network],
+    treatments: Mapping[str, Treatment],
     photographs: Sequence[Path],
     folder: Path,
     *,
@@ -42,7 +42,7 @@ def calibrate(
     Args:
         descriptor: See `examining.describer`.
         groups: Degradations by group.
-        networks: The network of each group.
+        treatments: That of each group.
         photographs: Clean ones, best in an order that mixes their sources.
         folder: Where measurements are kept, so that an interrupted calibration goes on.
         pictures_for_gains: How many of the photographs are also treated.
@@ -52,12 +52,12 @@ def calibrate(
         on_progress: Told of progress.
 
     Raises:
-        ExaminationError: A group has no network; or the photographs cannot be read, or are too few; or given damage is
-            of no group, or no photograph that is treated has a partner of it.
+        ExaminationError: A group has no treatment; or the photographs cannot be read, or are too few; or given damage
+            is of no group, or no photograph that is treated has a partner of it.
         PairSizeError: A photograph and a partner differ in size.
     """
-    if {*networks} != {*groups}:
-        raise ExaminationError(f"each group needs a network of its name: {', '.join(groups)}")
+    if {*treatments} != {*groups}:
+        raise ExaminationError(f"each group needs a treatment of its name: {', '.join(groups)}")
     known = [name for members in groups.values() for name in members]
     kinds = (CLEAN, *known, *(name for name in STRANGE if name not in known))
     _require_partners(given, kinds[1:], photographs, pictures_for_gains)
@@ -76,7 +76,7 @@ def calibrate(
     gains = measure_gains(
         observations,
         likely_groups(diagnosis, settings),
-        {group: Treatment(deepcopy(network).eval(), group, device="cpu") for group, network in networks.items()},
+        treatments,
         folder / "gains",
         pictures=pictures_for_gains,
         seed=seed,

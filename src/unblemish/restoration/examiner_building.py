@@ -23,6 +23,7 @@ from unblemish.restoration.calibrating import STRANGE, calibrate
 from unblemish.restoration.examining import describer
 from unblemish.restoration.group_finding import digest, listing, read_result
 from unblemish.restoration.listening import Listener
+from unblemish.restoration.treatment import Treatment
 
 PHOTOGRAPHS, TREATED = 240, 60
 """How many photographs at most an examiner is calibrated on, and on how many of them gains are measured."""
@@ -34,13 +35,15 @@ class Treated:
 
     Attributes:
         degradations: Its members.
-        network: What treats them.
+        network: What treats them, in evaluation mode.
         digest: Tells other weights of the network apart.
+        overview: As of its card.
     """
 
     degradations: tuple[str, ...]
     network: Network
     digest: str
+    overview: int | None = None
 
 
 def choose_photographs(paths: Sequence[Path]) -> list[Path]:
@@ -89,6 +92,8 @@ def teach(
     seeing = describer(descriptor, "cpu").fingerprint
     digests = [one.digest for one in groups.values()]
     content = [VERSION, seeing, list(members.items()), digests, listing(paths), TREATED, STRANGE]
+    if overviews := {name: one.overview for name, one in groups.items() if one.overview}:
+        content.append(overviews)
     if given:
         content.append([[kind, listing(list(pictures.values()))] for kind, pictures in given.items()])
     if everywhere:
@@ -103,7 +108,7 @@ def teach(
     knowledge = calibrate(
         descriptor,
         members,
-        {name: one.network for name, one in groups.items()},
+        {name: Treatment(one.network, name, device="cpu", overview=one.overview) for name, one in groups.items()},
         paths,
         folder,
         pictures_for_gains=TREATED,

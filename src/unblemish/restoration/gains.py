@@ -74,12 +74,13 @@ def _gains(
     }
     missing = [kind for kind, stored in files.items() if not stored.exists()]
     for specimen in specimens(path, missing, seed, given) if missing else ():
-        gain = round(_gain(specimen, treatments[groups[specimen.kind]]), 4)
-        write_atomically(files[specimen.kind], json.dumps(gain).encode())
+        brought = round(gain(specimen, treatments[groups[specimen.kind]]), 4)
+        write_atomically(files[specimen.kind], json.dumps(brought).encode())
     return [json.loads(files[kind].read_text(encoding="utf-8")) if kind in files else None for kind in groups]
 
 
-def _gain(specimen: Specimen, treatment: Treatment) -> float:
+def gain(specimen: Specimen, treatment: Treatment) -> float:
+    """Decibels of PSNR (RGB) that a treatment brings, cut at `CEILING`."""
     prepare = preset("rgb").prepare
     treated = treatment.restore_tensor(specimen.damaged[None])
     clean = prepare(specimen.clean[None])

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from unblemish.degradations.catalogue import create as create_damage
 from unblemish.evaluation.provenance import hardware, revision
 from unblemish.examination.specimens import specimens
 from unblemish.files import write_atomically
@@ -22,9 +23,12 @@ from unblemish.restoration.bundle_parts import NetworkCard
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.margin import measure_margin
 from unblemish.restoration.methods import build_task
+from unblemish.restoration.overview_choice import choose_overview
 from unblemish.training.callbacks import Callback
 from unblemish.training.checkpoint import Checkpoint
+from unblemish.training.division import split_pictures
 from unblemish.training.fit import BEST, FINAL, LAST, save_described
+from unblemish.training.loading import path_of
 from unblemish.training.recipe import Recipe
 from unblemish.training.run import train
 
@@ -80,7 +84,9 @@ def carry_out(
             command=command,
         )
         network = build_network(recipe, shipped_weights(recipe, folder))
-        return card.model_copy(update={"tile_margin": _margin(network, recipe)})
+        whole = all(create_damage(name).everywhere for name in members)
+        overview = choose_overview(network, held_out_photographs(recipe), members, seed=recipe.seed) if whole else None
+        return card.model_copy(update={"tile_margin": _margin(network, recipe), "overview": overview})
 
     return kept_card(folder, finish)
 
@@ -215,6 +221,15 @@ def _margin(network: Network, recipe: Recipe) -> int | None:
     paths = find_pictures(recipe.data.folder)
     damaged = chain.from_iterable(_damaged(path, recipe) for path in paths)
     return measure_margin(network, list(islice(damaged, _LOOKED_AT * len(recipe.degradations.names))))
+
+
+def held_out_photographs(recipe: Recipe) -> list[Path]:
+    """The clean pictures that a recipe validates on, in the order of their paths.
+
+    Raises:
+        UserError: There are none.
+    """
+    return [path_of(source) for source in split_pictures(recipe)[1]]
 
 
 def _damaged(path: Path, recipe: Recipe) -> list[Tensor]:

@@ -216,7 +216,7 @@ def _joint(plan: GrowthPlan, growable: Growable, start: Path, runs: Path, listen
     for one in found:
         listener.say(f"{one.task} on replayed pictures: {one.before:.2f} dB before, {one.after:.2f} dB after")
     require_retention(found, plan.tolerance, plan.part.ratio)
-    card = new_card(recipe, folder, growable, plan, pictures)
+    card = new_card(recipe, folder, growable, plan, pictures, grown.on_task(growable.grown + 1))
     cards = [
         old_card(entry, card, growable, plan, one, protocol) for entry, one in zip(growable.tasks, found, strict=True)
     ]
@@ -252,7 +252,8 @@ def _examination(
             network, word = bundle.network(group.network), bundle.entry(group.network).sha256
         else:
             network, word = learnt.network.on_task(task), f"{digest_of_grown} {task}"
-        groups[group.name] = Treated(group.degradations, network, word)
+        card = new if group.network == new.name else bundle.entry(group.network)
+        groups[group.name] = Treated(group.degradations, network, word, card.overview)
     folder = runs / "calibration"
     given = {**_replayed(growable, data.shown, folder / "replayed", listener), **data.given}
     rest = parts.knowledge.settings.get("rest")

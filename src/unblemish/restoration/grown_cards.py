@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unblemish.networks.base import Network
 from unblemish.restoration.bundle_parts import NetworkCard, NetworkEntry
-from unblemish.restoration.group_training import kept_card, trained_card
+from unblemish.restoration.group_training import held_out_photographs, kept_card, trained_card
 from unblemish.restoration.growable import TASK, Growable
 from unblemish.restoration.growth_check import Retention
 from unblemish.restoration.growth_recipe import GrowthPlan
+from unblemish.restoration.overview_choice import choose_overview
 from unblemish.training.recipe import Recipe
 from unblemish.training.validation import PAIRS
 
@@ -49,7 +51,9 @@ def old_card(
     return NetworkCard.model_validate(entry.model_dump(include={*NetworkCard.model_fields}) | changes)
 
 
-def new_card(recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan, pictures: int) -> NetworkCard:
+def new_card(
+    recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan, pictures: int, network: Network
+) -> NetworkCard:
     """Of the new task; what its training said of itself is kept in the folder.
 
     Args:
@@ -58,13 +62,14 @@ def new_card(recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan,
         growable: The network as it was.
         plan: How it grew.
         pictures: How many the plan's folder holds.
+        network: Restores the new task.
     """
     names = plan.damage.names
     damages = recipe.degradations.names or (PAIRS,)
     scores = {f"psnr/{name}": damage for name, damage in zip(names, damages, strict=True)}
 
     def finish() -> NetworkCard:
-        return trained_card(
+        card = trained_card(
             recipe,
             folder,
             name=names[0],
@@ -73,6 +78,10 @@ def new_card(recipe: Recipe, folder: Path, growable: Growable, plan: GrowthPlan,
             scores=scores | {"psnr_gain/validation": "gain"},
             command=COMMAND,
         )
+        if not plan.damage.of_whole_pictures:
+            return card
+        overview = choose_overview(network, held_out_photographs(recipe), names, plan.damage.pictures()[1], recipe.seed)
+        return card.model_copy(update={"overview": overview})
 
     card = kept_card(folder, finish)
     first = growable.tasks[0]

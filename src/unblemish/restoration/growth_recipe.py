@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from unblemish.degradations import catalogue
 from unblemish.files import write_atomically
 from unblemish.lifelong.discriminator import SMALLEST
 from unblemish.pictures.errors import PictureError
@@ -68,6 +69,11 @@ class NewDamage:
     folder: Path
     pairs: PairFolders | None = None
     everywhere: bool = False
+
+    @property
+    def of_whole_pictures(self) -> bool:
+        """Whether the damage is never in a part of a picture."""
+        return self.everywhere if self.pairs else all(catalogue.create(name).everywhere for name in self.names)
 
     def pictures(self) -> tuple[list[Path], dict[str, dict[Path, Path]]]:
         """All clean pictures, and for the damage of pairs the damaged picture of each.

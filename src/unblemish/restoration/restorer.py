@@ -20,7 +20,7 @@ from unblemish.restoration.bundle import Bundle
 from unblemish.restoration.errors import RestorationError
 from unblemish.restoration.examining import load_examiner
 from unblemish.restoration.locality import damage_mask
-from unblemish.restoration.treatment import Setup, Treatment
+from unblemish.restoration.treatment import Setup, Treatment, treatment_of
 
 Policy = Literal["careful", "force"]
 """What happens to pictures with damage that no network of the bundle knows: "careful" leaves them as they are,
@@ -201,9 +201,7 @@ class Restorer:
     def _treatment(self, name: str) -> Treatment:
         """The treatment with a network of the bundle, built at its first use."""
         if name not in self._treatments:
-            entry = self.bundle.entry(name)
-            network = self.bundle.network(entry.name)
-            self._treatments[name] = Treatment(network, entry.name, entry.tile_margin, **self._options)
+            self._treatments[name] = treatment_of(self.bundle, name, **self._options)
         return self._treatments[name]
 
 

@@ -1,0 +1,124 @@
+"""Overview: a small copy of the whole picture says how bright its parts are, and of what colour.
+
+Haze, and whatever else changes a picture as a whole, cannot be told from what a scene is like by looking at some dozens
+of pixels: a network that does restores parts unevenly. It sees everything at once in a copy of the picture that is no
+larger than what it sees. What it makes of that copy is right in its tones, and what it makes of the picture in its
+details. A linear model of each place and channel joins them: the guided filter.
+
+Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, Eq. 5, 6 and 8, with coefficients found at a small size and
+enlarged, as in He, Sun, "Fast Guided Filter", arXiv 1505.00996. Each channel of the restored picture is its own guide.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from unblemish.pictures.picture import Pixels, to_float
+
+Floats = NDArray[np.float32]
+
+RADIUS = 2
+"""r: pixels of the copy that a place reaches to each side."""
+
+EPSILON = 1e-5
+"""Of Eq. 5, white being 1: places whose contrast is below its square root keep less of their details."""
+
+
+class Tones(NamedTuple):
+    """How the tones of a restored picture are to change: each value v to slope * v + offset.
+
+    Attributes:
+        slope: a, smoothed, `(h, w, C)` at the size of the copy.
+        offset: b, alike.
+    """
+
+    slope: Floats
+    offset: Floats
+
+    @classmethod
+    def between(cls, guide: Floats, wanted: Floats) -> Tones:
+        """The change that comes closest to `wanted` around each place.
+
+        Args:
+            guide: The restored picture, shrunk, `(h, w, C)`.
+            wanted: The restored copy, `(h, w, C)`.
+        """
+        pair = np.stack([guide, wanted]).transpose(0, 3, 1, 2)
+        i, p = torch.from_numpy(np.ascontiguousarray(pair)).double()  # (C, h, w) each
+        mean, target = _around(i), _around(p)
+        a = (_around(i * p) - mean * target) / (_around(i * i) - mean * mean + EPSILON)
+        slope, offset = (_around(x).permute(1, 2, 0).float().numpy() for x in (a, target - a * mean))
+        return cls(slope, offset)
+
+    def widened(self, width: int) -> Tones:
+        """As many columns as the picture has, linear between those of the copy."""
+        return Tones(*(_stretched(x.swapaxes(0, 1), np.arange(width), width).swapaxes(0, 1) for x in self))
+
+    def change(self, rows: Floats, first: int, height: int) -> Floats:
+        """Some rows of the picture with the new tones.
+
+        Args:
+            rows: `(n, W, C)`, restored; W columns are what the tones were widened to.
+            first: Number of the first row.
+            height: Of the picture.
+
+        Returns:
+            `(n, W, C)` in [0, 1].
+        """
+        places = np.arange(first, first + len(rows))
+        slope, offset = (_stretched(x, places, height) for x in self)
+        return np.clip(slope * rows + offset, 0.0, 1.0)
+
+
+def shrunk(pixels: Pixels, longest: int) -> Floats:
+    """Means over even areas.
+
+    Args:
+        pixels: `(H, W, C)` of any sample type, larger than the result; values outside [0, 1] count as the nearest
+            inside, NaN as 0.
+        longest: Side of the result in pixels, the longer one.
+
+    Returns:
+        `(h, w, C)` float32 in [0, 1].
+    """
+    height, width = pixels.shape[:2]
+    scale = longest / max(height, width)
+    down, across = (_edges(side, max(1, round(side * scale))) for side in (height, width))
+    means = []
+    for top, bottom in pairwise(down):
+        row = bounded(to_float(pixels[top:bottom])).mean(axis=0, dtype=np.float64)  # (W, C)
+        means.append(np.add.reduceat(row, across[:-1], axis=0) / np.diff(across)[:, None])
+    return np.stack(means).astype(np.float32)
+
+
+def bounded(values: Floats) -> Floats:
+    """Values within [0, 1]: NaN as 0, all others as the nearest one."""
+    if values.size and values.min() >= 0 and values.max() <= 1:  # false where there is a NaN
+        return values
+    finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.clip(finite, 0.0, 1.0).astype(np.float32, copy=False)
+
+
+def _around(x: Tensor) -> Tensor:
+    """Means over squares; at the edges over what is there. `(C, h, w)` to the same."""
+    return avg_pool2d(x[None], 2 * RADIUS + 1, stride=1, padding=RADIUS, count_include_pad=False)[0]
+
+
+def _edges(side: int, parts: int) -> NDArray[np.intp]:
+    return np.linspace(0, side, parts + 1).round().astype(np.intp)
+
+
+def _stretched(x: Floats, places: NDArray[np.intp], size: int) -> Floats:
+    """Values at some places of a first axis that is stretched to `size`, linear in between."""
+    at = np.clip((places + 0.5) * len(x) / size - 0.5, 0, len(x) - 1)
+    low = np.minimum(at.astype(np.intp), max(len(x) - 2, 0))
+    share: Floats = (at - low).astype(np.float32)[:, None, None]
+    below, above = x[low], x[np.minimum(low + 1, len(x) - 1)]
+    return np.add(below, share * (above - below), dtype=np.float32)
