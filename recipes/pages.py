@@ -13,13 +13,14 @@ r"""Writes what was measured into the documents: tables, the model card, the REA
     python recipes/pages.py table results/blends.json "blended damage"
     python recipes/pages.py table results/haze_and_darkness.json "haze and darkness"
     python recipes/pages.py growths results/training_haze.json results/training_darkness.json
+    python recipes/pages.py overviews results/overview_sizes.json
     python recipes/pages.py pictures
 
 `scores` writes the model card, the first table of `docs/results.md` and the README's sentence; `examination` the
 confusion matrix and the figures of `docs/examination.md`, `local` its table of local damage; `similarity` what
 `docs/grouping.md` says of the descriptor, `groups` what it says of a real search; `table` another table into
-`docs/results.md`; `growths` what `unblemish grow` has taught the default bundle, into `docs/growing.md`; `pictures` the
-README's picture and the contact sheets of `docs/results.md`.
+`docs/results.md`; `growths` what `unblemish grow` has taught the default bundle, into `docs/growing.md`, `overviews`
+what tones from a small copy bring; `pictures` the README's picture and the contact sheets of `docs/results.md`.
 """
 
 from __future__ import annotations
@@ -216,6 +217,19 @@ def write_growths(results: list[Path]) -> None:
     replace_block(GROWING, "growths", f"{table}\n\n{words}\n")
 
 
+def write_overviews(result: Path) -> None:
+    """What tones from copies of several sizes bring."""
+    content = json.loads(result.read_text(encoding="utf-8"))
+    rows = [
+        [kind, *(f"{gain:+.2f}" for gain in gains)]
+        for kinds in content["gains"].values()
+        for kind, gains in kinds.items()
+    ]
+    sides = ["no copy" if side is None else f"{side} px" for side in content["sides"]]
+    table = markdown_table(["gain in dB", *sides], rows)
+    replace_block(GROWING, "overviews", f"{table}\n\n{provenance_line(result, content['provenance'])}")
+
+
 def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
     """A confusion matrix as Markdown."""
     columns = list(next(iter(confusion.values())))
@@ -322,6 +336,8 @@ def main() -> None:
     table.add_argument("block", help="the block of docs/results.md that it replaces")
     growths = steps.add_parser("growths")
     growths.add_argument("results", type=Path, nargs="+", help="records of the joint trainings, oldest first")
+    overviews = steps.add_parser("overviews")
+    overviews.add_argument("result", type=Path)
     steps.add_parser("pictures")
     arguments = parser.parse_args()
     if arguments.step == "scores":
@@ -336,6 +352,8 @@ def main() -> None:
         write_local(arguments.result)
     elif arguments.step == "growths":
         write_growths(arguments.results)
+    elif arguments.step == "overviews":
+        write_overviews(arguments.result)
     elif arguments.step == "table":
         write_table(arguments.result, arguments.block)
     else:

@@ -38,7 +38,7 @@ def pages(recipe_script: RecipeScript, tmp_path: Path, monkeypatch: pytest.Monke
         ("RESULTS", ["default bundle"]),
         ("README", ["summary"]),
         ("EXAMINATION", ["figures", "rules"]),
-        ("GROWING", ["growths"]),
+        ("GROWING", ["growths", "overviews"]),
     ):
         page = tmp_path / f"{name}.md"
         page.write_text("before\n" + "".join(f"<!-- {b} -->\nold\n<!-- end of {b} -->\n" for b in blocks) + "after\n")
@@ -194,6 +194,17 @@ def test_growths_become_a_table(pages: ModuleType, tmp_path: Path) -> None:
     )
     assert "| blend 23.50 to 23.45 dB | 1,000 of 3,000 | 15 |" in text
     assert "Validation: rgb. Trained at revision 0123456789, on abacus, one core." in text
+
+
+def test_sizes_of_copies_become_a_table(pages: ModuleType, tmp_path: Path) -> None:
+    record = {"command": "c", "revision": None, "seeds": [0], "seconds": 1.0, "hardware": {"cores": 2, "cpu": "x"}}
+    gains = {"haze": {"haze": [8.0, 9.5], "fog": [1.0, -0.25]}}
+    content = {"provenance": record, "photographs": 3, "sides": [None, 72], "gains": gains}
+    (tmp_path / "sizes.json").write_text(json.dumps(content))
+    pages.write_overviews(tmp_path / "sizes.json")
+    text = (tmp_path / "GROWING.md").read_text()
+    assert "| gain in dB | no copy | 72 px |" in text
+    assert "| fog | +1.00 | -0.25 |" in text
 
 
 def test_a_trial_becomes_tables(pages: ModuleType, tmp_path: Path) -> None:
