@@ -61,14 +61,14 @@ def test_shrinking_bounds_what_is_no_colour() -> None:
     assert shrunk(pixels, 32)[0, :2, 0] == pytest.approx([(0 + 1 + 0.5 + 0.5) / 4, (0 + 1 + 0.5 + 0.5) / 4])
 
 
-def test_coefficients_of_the_guided_filter() -> None:
-    """Eq. 5 and 6 at one place, whose squares are whole, then the means of Eq. 8."""
-    guide, wanted = draw(13, 17, 1), draw(13, 17, 1)[::-1].copy()
+def test_means_and_deviations_are_those_of_the_copy() -> None:
+    """At one place, whose squares are whole, before coefficients are smoothed."""
+    guide, wanted = draw(13, 17, 1), draw(13, 17, 1)[::-1] * 0.7
 
     def coefficients(row: int, column: int) -> tuple[float, float]:
         near = np.s_[row - RADIUS : row + RADIUS + 1, column - RADIUS : column + RADIUS + 1, 0]
         i, p = guide[near].astype(np.float64), wanted[near].astype(np.float64)
-        a = ((i * p).mean() - i.mean() * p.mean()) / (i.var() + EPSILON)
+        a = np.sqrt((p.var() + EPSILON) / (i.var() + EPSILON))
         return a, p.mean() - a * i.mean()
 
     around = [coefficients(row, column) for row in range(4, 9) for column in range(6, 11)]

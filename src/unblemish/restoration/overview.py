@@ -3,10 +3,12 @@
 Haze, and whatever else changes a picture as a whole, cannot be told from what a scene is like by looking at some dozens
 of pixels: a network that does restores parts unevenly. It sees everything at once in a copy of the picture that is no
 larger than what it sees. What it makes of that copy is right in its tones, and what it makes of the picture in its
-details. A linear model of each place and channel joins them: the guided filter.
+details. So each place and channel of the latter gets the mean and the standard deviation that it has in the former.
 
-Source: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, Eq. 5, 6 and 8, with coefficients found at a small size and
-enlarged, as in He, Sun, "Fast Guided Filter", arXiv 1505.00996. Each channel of the restored picture is its own guide.
+Source: Reinhard, Ashikhmin, Gooch, Shirley, "Color Transfer between Images", IEEE Computer Graphics and Applications
+2001, for whole pictures; around each place, with coefficients found at a small size, smoothed and enlarged, as in He,
+Sun, "Fast Guided Filter", arXiv 1505.00996. That filter's slopes, covariance over variance, would lose details wherever
+the two restorations differ.
 """
 
 from __future__ import annotations
@@ -27,16 +29,16 @@ Floats = NDArray[np.float32]
 RADIUS = 2
 """r: pixels of the copy that a place reaches to each side."""
 
-EPSILON = 1e-5
-"""Of Eq. 5, white being 1: places whose contrast is below its square root keep less of their details."""
+EPSILON = 1e-3
+"""Added to variances, white being 1: where there is less contrast than its square root, details stay as they are."""
 
 
 class Tones(NamedTuple):
     """How the tones of a restored picture are to change: each value v to slope * v + offset.
 
     Attributes:
-        slope: a, smoothed, `(h, w, C)` at the size of the copy.
-        offset: b, alike.
+        slope: `(h, w, C)` at the size of the copy; positive.
+        offset: The same.
     """
 
     slope: Floats
@@ -44,7 +46,7 @@ class Tones(NamedTuple):
 
     @classmethod
     def between(cls, guide: Floats, wanted: Floats) -> Tones:
-        """The change that comes closest to `wanted` around each place.
+        """The change that makes each place as bright and as rich in contrast as it is wanted.
 
         Args:
             guide: The restored picture, shrunk, `(h, w, C)`.
@@ -53,7 +55,7 @@ class Tones(NamedTuple):
         pair = np.stack([guide, wanted]).transpose(0, 3, 1, 2)
         i, p = torch.from_numpy(np.ascontiguousarray(pair)).double()  # (C, h, w) each
         mean, target = _around(i), _around(p)
-        a = (_around(i * p) - mean * target) / (_around(i * i) - mean * mean + EPSILON)
+        a = ((_variance(p, target) + EPSILON) / (_variance(i, mean) + EPSILON)).sqrt()
         slope, offset = (_around(x).permute(1, 2, 0).float().numpy() for x in (a, target - a * mean))
         return cls(slope, offset)
 
@@ -109,6 +111,10 @@ def bounded(values: Floats) -> Floats:
 def _around(x: Tensor) -> Tensor:
     """Means over squares; at the edges over what is there. `(C, h, w)` to the same."""
     return avg_pool2d(x[None], 2 * RADIUS + 1, stride=1, padding=RADIUS, count_include_pad=False)[0]
+
+
+def _variance(x: Tensor, mean: Tensor) -> Tensor:
+    return (_around(x * x) - mean * mean).clamp(min=0)
 
 
 def _edges(side: int, parts: int) -> NDArray[np.intp]:

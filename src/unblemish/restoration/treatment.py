@@ -177,7 +177,7 @@ class Treatment:
         """Changes with the weights and with what they are computed in."""
         settings = f"{self.engine.name} {self.engine.dtype} {self.strength} {self.network.extra_repr()}"
         if self.overview is not None:
-            settings += f" {self.overview}"
+            settings += f" overview {self.overview}"
         digest = hashlib.sha256(settings.encode())
         for key, value in sorted(self.network.state_dict().items()):
             digest.update(key.encode() + value.detach().float().cpu().contiguous().numpy().tobytes())
