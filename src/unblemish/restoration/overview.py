@@ -27,7 +27,7 @@ from unblemish.pictures.picture import Pixels, to_float
 Floats = NDArray[np.float32]
 
 RADIUS = 2
-"""r: pixels of the copy that a place reaches to each side."""
+"""Pixels of the copy that a place reaches to each side."""
 
 EPSILON = 1e-3
 """Added to variances, white being 1: where there is less contrast than its square root, details stay as they are."""
@@ -45,19 +45,17 @@ class Tones(NamedTuple):
     offset: Floats
 
     @classmethod
-    def between(cls, guide: Floats, wanted: Floats) -> Tones:
+    def between(cls, shown: Floats, wanted: Floats) -> Tones:
         """The change that makes each place as bright and as rich in contrast as it is wanted.
 
         Args:
-            guide: The restored picture, shrunk, `(h, w, C)`.
+            shown: The restored picture, shrunk, `(h, w, C)`.
             wanted: The restored copy, `(h, w, C)`.
         """
-        pair = np.stack([guide, wanted]).transpose(0, 3, 1, 2)
-        i, p = torch.from_numpy(np.ascontiguousarray(pair)).double()  # (C, h, w) each
-        mean, target = _around(i), _around(p)
-        a = ((_variance(p, target) + EPSILON) / (_variance(i, mean) + EPSILON)).sqrt()
-        slope, offset = (_around(x).permute(1, 2, 0).float().numpy() for x in (a, target - a * mean))
-        return cls(slope, offset)
+        old, new = (torch.from_numpy(np.moveaxis(x, 2, 0).astype(np.float64)) for x in (shown, wanted))  # (C, h, w)
+        mean, target = _around(old), _around(new)
+        slope = ((_variance(new, target) + EPSILON) / (_variance(old, mean) + EPSILON)).sqrt()
+        return cls(*(_around(x).permute(1, 2, 0).float().numpy() for x in (slope, target - slope * mean)))
 
     def widened(self, width: int) -> Tones:
         """As many columns as the picture has, linear between those of the copy."""
