@@ -70,6 +70,8 @@ def test_the_environment_names_a_bundle(bundle, monkeypatch):
 def test_the_bundle_in_the_wheel_has_a_name(bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shipped = Bundle.load().path
+    monkeypatch.setenv(ENVIRONMENT, "")
+    assert Bundle.load().path == shipped
     monkeypatch.setenv(ENVIRONMENT, str(bundle.path))
     assert Bundle.load("default").path == shipped
     bundle.path.rename("default")

@@ -305,7 +305,7 @@ class Bundle:
 
 def _located(path: str | Path | None) -> Path:
     """Where a bundle is, see `Bundle.load`."""
-    if path is None or (str(path) == IN_WHEEL and not Path(path).exists()):
+    if not path or (str(path) == IN_WHEEL and not Path(path).exists()):
         return Path(str(files("unblemish") / "assets" / "default_bundle"))
     return Path(path)
 
