@@ -227,7 +227,7 @@ def write_overviews(result: Path) -> None:
     ]
     sides = ["no copy" if side is None else f"{side} px" for side in content["sides"]]
     table = markdown_table(["gain in dB", *sides], rows)
-    replace_block(GROWING, "overviews", f"{table}\n\n{provenance_line(result, content['provenance'])}")
+    replace_block(GROWING, "overviews", f"{table}\n{provenance_line(result, content['provenance'])}")
 
 
 def _matrix(confusion: dict[str, dict[str, int]]) -> list[str]:
