@@ -4,17 +4,19 @@ r"""How networks restore blended damage in patches of several sizes, from severa
         --method LIRA=runs/lira_base/lira_seed0/final.safetensors --method LIRA=...seed1/final.safetensors \
         --method OWAN=... --method NAFNet=... -o results/lira_sizes.json
 
-A name that is given again adds weights of another seed. As in the paper, photographs are damaged whole and then cut:
-patches of all sizes show the same damage. All patches of the centre crop to multiples of a size are scored, so that
-nothing depends on chance. Photographs that are smaller than a size are left out there, and counted.
+A name that is given again adds weights of another seed, `--earlier FILE` the methods of an earlier result. As in the
+paper, photographs are damaged whole and then cut: patches of all sizes show the same damage. All patches of the centre
+crop to multiples of a size are scored, so that nothing depends on chance. Photographs that are smaller than a size are
+left out there, and counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -98,6 +100,50 @@ def over_weights(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": round(fmean(values), 6), "spread": spread, "each": dict(enumerate(values))}
 
 
+def earlier_result(path: Path, methods: Collection[str], sets: Collection[str], sides: Sequence[int]) -> dict[str, Any]:
+    """What this script wrote before.
+
+    Raises:
+        UserError: It cannot be read, lacks a set or size, or tells of the same methods.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        lacking = [f"{name} at {side}" for name in sets for side in sides if str(side) not in found["sets"][name]]
+        doubled = [name for name in found["methods"] if name in methods]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: is no result of this script for the same sets; leave it out") from error
+    if lacking or doubled:
+        raise UserError(f"{path}: lacks {listed(lacking)}, tells of {listed(doubled)}, too; leave it out, or mend that")
+    return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row."""
+    return ", ".join(names) or "nothing"
+
+
+def joined(result: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """A result with the methods of an earlier one before its own.
+
+    Raises:
+        UserError: The earlier one was not measured on the same patches.
+    """
+    for key in ("protocol", "damage"):
+        if before[key] != result[key]:
+            raise UserError(f"the {key} of the earlier result is another one ({before[key]}); leave it out")
+    for name, sides in result["sets"].items():
+        for side, found in sides.items():
+            told = before["sets"][name][side]
+            if any(told[key] != found[key] for key in ("patches", "left_out", "input")):
+                raise UserError(f"the earlier result is of other patches of {name} at {side}; leave it out")
+            found["scores"] = told["scores"] | found["scores"]
+    return result | {
+        "earlier": [*before.get("earlier", []), before["provenance"]],
+        "order": result["order"] | {"methods": [*before["order"]["methods"], *result["order"]["methods"]]},
+        "methods": before["methods"] | result["methods"],
+    }
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,12 +154,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--protocol", default="rgb")
     parser.add_argument("--seed", type=int, default=0, help="of the damage")
     parser.add_argument("--limit", type=int, help="only the first so many photographs of each set")
+    parser.add_argument("--earlier", type=Path, help="result whose methods come first in this one")
     parser.add_argument("-o", "--output", type=Path, required=True)
     chosen = parser.parse_args(words)
     began = time.perf_counter()
     folders, weights, protocol = named(chosen.sets), named(chosen.method), preset(chosen.protocol)
     if doubled := [name for name, paths in folders.items() if len(paths) > 1]:
         raise UserError(f"several sets are called {', '.join(doubled)}; give each a name of its own")
+    before = earlier_result(chosen.earlier, weights, folders, chosen.side) if chosen.earlier else None
     networks = {name: [load_described(path).eval() for path in paths] for name, paths in weights.items()}
 
     def cases(folder: Path, side: int) -> DegradedFolder:
@@ -141,7 +189,7 @@ def main(words: Sequence[str] | None = None) -> None:
         },
         "sets": sets,
     }
-    write_result(chosen.output, result)
+    write_result(chosen.output, joined(result, before) if before else result)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,35 @@ def test_scores_are_those_of_whole_photographs_cut(measured: Callable[..., dict[
     assert measured("--side", "64")["sets"]["waves"]["64"] == measured("--side", "32", "64")["sets"]["waves"]["64"]
 
 
+def test_methods_of_an_earlier_result_come_first(
+    measured: Callable[..., dict[str, Any]],
+    recipe_script: Callable[[str], ModuleType],
+    photos: Path,
+    tmp_path: Path,
+    weights: list[str],
+) -> None:
+    before = measured("--side", "32", "64")
+    words = [f"waves={photos}", "--limit", "2", "--side", "32", "-o", str(tmp_path / "y.json")]
+    words += ["--earlier", str(tmp_path / "x.json")]
+    recipe_script("lira_sizes").main([*words, "--method", f"C={weights[1]}"])
+    after = json.loads((tmp_path / "y.json").read_text())
+    assert after["order"] == {"sets": ["waves"], "sides": [32], "methods": ["A", "B", "C"]}
+    assert after["earlier"] == [before["provenance"]]
+    assert list(after["methods"]) == ["A", "B", "C"]
+    told, found = (one["sets"]["waves"]["32"]["scores"] for one in (before, after))
+    assert {name: found[name] for name in "AB"} == told
+    assert found["C"]["psnr"]["each"]["0"] == told["A"]["psnr"]["each"]["1"]
+
+    for change, complaint in (
+        (["--method", f"A={weights[1]}"], "lacks nothing, tells of A, too"),
+        (["--method", f"C={weights[1]}", "--side", "16"], "lacks waves at 16, tells of nothing"),
+        (["--method", f"C={weights[1]}", "--protocol", "y_crop4"], "protocol of the earlier result is another"),
+        (["--method", f"C={weights[1]}", "--seed", "7"], "other patches of waves at 32"),
+    ):
+        with pytest.raises(UserError, match=complaint):
+            recipe_script("lira_sizes").main([*words, *change])
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

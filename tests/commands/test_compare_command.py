@@ -81,6 +81,13 @@ def test_arms_are_trained_in_several_calls_and_compared(compare: Callable[..., A
     again = compare("--score", "tiny=set")
     assert again.err == ""
     assert again.out == ran.out
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    told = compare("--score", "tiny=set", "--earlier", "out/result.json", "-o", "out/again.json")
+    assert (told.out, told.err) == (ran.out, "")
+    repeated = json.loads((tmp_path / "out/again.json").read_text())
+    assert repeated["arms"] == result["arms"]
+    assert repeated["earlier"] == [result["provenance"]]
+    (tmp_path / "elsewhere").rename(tmp_path / "runs")
     changed = compare("batch=3")
     assert changed.status == 1
     assert "l1_seed0: was trained with another recipe (batch differ)" in changed.err
@@ -115,6 +122,7 @@ def test_a_stopped_study_ends_with_130_and_goes_on(
         (["--arm", "huber"], "no arm huber"),
         (["task.loss=l1"], "arm psnr sets task.loss itself"),
         (["stpes=1"], "stpes"),
+        (["--earlier", "study/study.yaml"], "study/study.yaml: is no result of a study"),
     ],
 )
 def test_mistakes_show_before_any_training(

@@ -39,6 +39,15 @@ def test_round_trip(name: str, lively: Callable[..., Network], tmp_path: Path) -
     path.unlink()  # the large ones would pile up
 
 
+def test_equal_weights_and_metadata_give_equal_files(tmp_path: Path) -> None:
+    network, metadata = tiny(), {f"key {number}": "Größe" for number in range(12)}
+    for name, pairs in (("one", metadata.items()), ("other", reversed(metadata.items()))):
+        save_weights(network, tmp_path / name, dict(pairs))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+    with safe_open(tmp_path / "one", "pt") as file:
+        assert file.metadata() == metadata
+
+
 def test_memory_format_does_not_matter(tmp_path: Path) -> None:
     network, loaded = tiny().to(memory_format=torch.channels_last), tiny()
     save_weights(network, tmp_path / "w.safetensors", {})

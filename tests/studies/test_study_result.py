@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from unblemish.evaluation.protocol import preset
 from unblemish.networks.catalogue import create
 from unblemish.networks.loading import save_weights
 from unblemish.studies import result as study_result
+from unblemish.studies.earlier import EarlierResult
 from unblemish.studies.result import StudyResult, Summary
 from unblemish.studies.runs import RECORD
 from unblemish.studies.scores import ScoredSet, scored_set
 from unblemish.studies.study import Study, StudyRun, plan
 from unblemish.studies.table import to_markdown
+from unblemish.training.errors import TrainingError
 from unblemish.training.fit import FINAL
 from unblemish.training.recipe import Recipe
 
@@ -62,8 +65,8 @@ def result(study: Study, pictures: ScoredSet, tmp_path: Path, monkeypatch: pytes
             "network": {"mine/jpeg/rgb/psnr": psnr, "mine/jpeg/rgb/ssim": psnr / 100},
             "input": {"mine/jpeg/rgb/psnr": 28.0, "mine/jpeg/rgb/ssim": 0.28},
             "pictures": {"rgb/psnr": {"a.png": psnr}},
-            "protocols": ["rgb: all said"],
-            "damage": ["JPEG: drawn"],
+            "protocols": pictures.told_protocols(),
+            "damage": pictures.told_damage(),
             "failures": [],
             "device": "cpu",
         }
@@ -117,7 +120,7 @@ def test_the_result_says_how_each_arm_was_trained(result: StudyResult) -> None:
     assert first["pictures"] == {"mine": {"rgb/psnr": {"a.png": 31.0}}}
     assert first["curve"] == [[3, 1.0], [6, 3.0]]
     assert arms["more"]["differences"]["mine/jpeg/rgb/psnr"]["each"] == {"0": 0.5, "1": 0.1}
-    assert content["protocols"] == ["mine: rgb: all said"]
+    assert [line.partition(" on ")[0] for line in content["protocols"]] == ["mine: rgb"]
     assert content["study"]["reference"] == "none"
     assert content["order"] == ["none", "more", "psnr"]
 
@@ -134,7 +137,7 @@ def test_the_tables(result: StudyResult) -> None:
         "Differences to none, paired by seed.",
         r"| more | 0, 1 | 12 \* | 3.5 | +0.300 ± 0.283 | +0.00300 ± 0.00283 |",
         "| psnr | 0 | 6 | 3 | -1.000 | -0.01000 |",
-        "- mine: JPEG: drawn",
+        "- mine: JPEG: drawn from the published ranges, seed 0",
         "- 1 x a chip (1 thread): none_seed0, more_seed0, psnr_seed0, none_seed1, more_seed1",
         "- charbonnier_seed0",
         "- net0: none_seed0, more_seed0, psnr_seed0",
@@ -159,3 +162,84 @@ def test_what_was_not_scored_is_said(result: StudyResult, pictures: ScoredSet, m
     assert "| none | 0, 1 | 6 | 3.5 | 0.583 |" in text
     assert "Not scored yet:" in text
     assert empty.to_dict()["arms"]["none"]["scores"] == {}
+
+
+@pytest.fixture
+def earlier(result: StudyResult, tmp_path: Path) -> Callable[..., EarlierResult]:
+    """The result as a file, with changes to what it holds."""
+
+    def write(change: Callable[[dict[str, Any]], object] = lambda _: None) -> EarlierResult:
+        content = json.loads(json.dumps({"provenance": {"date": "once"}, **result.to_dict()}))
+        change(content)
+        (tmp_path / "earlier.json").write_text(json.dumps(content))
+        return EarlierResult.load(tmp_path / "earlier.json")
+
+    return write
+
+
+def test_runs_of_an_earlier_result_count_without_their_folders(
+    result: StudyResult, earlier: Callable[..., EarlierResult]
+) -> None:
+    before = result.to_dict()
+    for name in ("none_seed1", "more_seed0", "psnr_seed0"):
+        shutil.rmtree(result.planned[0].folder.parent / name)
+    alone = StudyResult.gather(result.study, result.planned, result.sets)
+    assert {one.run.folder.name for one in alone.runs} == {"none_seed0", "more_seed1"}
+    found = earlier().runs(result.planned, result.sets)
+    assert StudyResult.gather(result.study, result.planned, result.sets, found).to_dict() == before
+
+    fewer = [run for run in result.planned if run.arm != "psnr"]
+    assert {one.run.arm for one in earlier().runs(fewer, result.sets)} == {"none", "more"}
+    unscored = StudyResult.gather(result.study, result.planned, [], earlier().runs(result.planned, []))
+    assert unscored.keys() == []
+
+
+def test_the_folder_of_runs_comes_before_an_earlier_result(
+    result: StudyResult, earlier: Callable[..., EarlierResult]
+) -> None:
+    told = earlier(lambda content: content["arms"]["none"]["runs"]["0"].update(seconds=99.0))
+    found = told.runs(result.planned, result.sets)
+    gathered = StudyResult.gather(result.study, result.planned, result.sets, found)
+    assert gathered.of("none")[0].record["seconds"] == 3.0
+
+
+def test_earlier_results_tell_what_they_were_made_of(earlier: Callable[..., EarlierResult]) -> None:
+    assert earlier().origins() == [{"date": "once"}]
+    nested = earlier(lambda content: content.update(earlier=[{"date": "first"}]))
+    assert nested.origins() == [{"date": "first"}, {"date": "once"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda c: c["arms"]["psnr"]["recipe"].update(steps=7), r"arm psnr was trained with another recipe \(steps"),
+        (lambda c: c["arms"]["none"]["runs"]["1"]["files"].update({"data.folder": "0"}), r"none_seed1 .*data\.folder"),
+        (lambda c: c.update(damage=["mine: JPEG: strong"]), "other damage .JPEG: strong"),
+        (lambda c: c.update(protocols=["mine: rgb on others (3)"]), "other pictures or protocols"),
+        (lambda c: c["arms"]["more"]["runs"]["0"]["scores"].popitem(), "other metrics"),
+    ],
+)
+def test_an_earlier_result_of_something_else_is_refused(
+    result: StudyResult, earlier: Callable[..., EarlierResult], change: Callable[..., object], complaint: str
+) -> None:
+    told = earlier(change)
+    with pytest.raises(TrainingError, match=rf"earlier\.json: .*{complaint}"):
+        told.runs(result.planned, result.sets)
+
+
+def test_runs_scored_on_other_pictures_of_one_name_are_refused(
+    result: StudyResult, earlier: Callable[..., EarlierResult]
+) -> None:
+    told = earlier(lambda content: content["input"].update({"mine/jpeg/rgb/psnr": 27.0}))
+    shutil.rmtree(result.of("more")[0].run.folder)
+    found = told.runs(result.planned, result.sets)
+    with pytest.raises(TrainingError, match=r"none_seed0 and more_seed0 were scored on different pictures"):
+        StudyResult.gather(result.study, result.planned, result.sets, found)
+
+
+@pytest.mark.parametrize(("content", "complaint"), [(None, "cannot read"), ("{", "no result"), ("[]", "no result")])
+def test_a_file_that_is_no_earlier_result(tmp_path: Path, content: str | None, complaint: str) -> None:
+    if content is not None:
+        (tmp_path / "earlier.json").write_text(content)
+    with pytest.raises(TrainingError, match=rf"earlier\.json: .*{complaint}"):
+        EarlierResult.load(tmp_path / "earlier.json")

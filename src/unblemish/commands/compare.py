@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +38,10 @@ def compare(
     runs: Annotated[
         Path, typer.Option(help="Folder for the trainings; those found there go on, or are not repeated.")
     ] = Path("runs/study"),
+    earlier: Annotated[
+        list[Path] | None,
+        typer.Option(help="JSON of this study: its runs count unless --runs holds them. May be repeated."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write the validation curves as PNG.")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the printed tables as Markdown.")] = None,
@@ -48,13 +52,14 @@ def compare(
 ) -> None:
     """Train the arms of a study with every seed, score them, and print what they differ from the reference.
 
-    The result covers all finished runs of the folder, whichever command trained them. Ctrl-C saves; the same command
-    goes on from there. Exit status 130 says so.
+    The result covers all finished runs of the folder, whichever command trained them, and those of earlier results.
+    Ctrl-C saves; the same command goes on from there. Exit status 130 says so.
     """
     from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
         from unblemish.restoration.methods import build_task
+        from unblemish.studies.earlier import EarlierResult
         from unblemish.studies.result import StudyResult
         from unblemish.studies.runs import finished, rehearse
         from unblemish.studies.study import Study, chosen, plan
@@ -64,16 +69,20 @@ def compare(
     loaded = Study.load(study)
     planned = plan(loaded, runs, overrides or [])
     # Complains of whatever can be known now, before hours are spent on the first training.
-    done = [run for run in planned if finished(run)]
     reference = next(run.recipe for run in planned if run.arm == loaded.reference)
     sets = study_runs.scored_sets(score or [], reference, loaded.protocols, loaded.metrics, loaded.scored, limit)
-    wanted = chosen(planned, arms or [], seeds or [])
-    for run in {run.arm: run for run in wanted if run not in done}.values():
+    told = [EarlierResult.load(path) for path in earlier or []]
+    known = [one for result in told for one in result.runs(planned, sets)]
+    here = [run for run in planned if finished(run)]
+    elsewhere = [one.run for one in known if one.run not in here]
+    wanted = [run for run in chosen(planned, arms or [], seeds or []) if run not in elsewhere]
+    for run in {run.arm: run for run in wanted if run not in here}.values():
         rehearse(run, build_task)
     for run in wanted:
         study_runs.train_and_score(run, sets, accelerator)
-    result = StudyResult.gather(loaded, planned, sets)
-    _write(result, overrides or [], output, table, time.monotonic() - started)
+    result = StudyResult.gather(loaded, planned, sets, known)
+    origins = [origin for one in told for origin in one.origins()]
+    _write(result, {"overrides": overrides or [], "earlier": origins}, output, table, time.monotonic() - started)
     _draw(result, plot, sheet)
 
 
@@ -94,7 +103,7 @@ def _check_outputs(
 
 
 def _write(
-    result: StudyResult, overrides: Sequence[str], output: Path | None, table: Path | None, seconds: float
+    result: StudyResult, made_of: Mapping[str, object], output: Path | None, table: Path | None, seconds: float
 ) -> None:
     """Prints the tables, and writes them and the whole result where that is wanted."""
     from unblemish.evaluation.provenance import provenance, write_result
@@ -106,7 +115,7 @@ def _write(
         study_runs.write_text(table, text)
     if output:
         origin = provenance(["unblemish", *sys.argv[1:]], result.study.seeds, seconds)
-        write_result(output, {"provenance": origin, "overrides": list(overrides), **result.to_dict()})
+        write_result(output, {"provenance": origin, **made_of, **result.to_dict()})
 
 
 def _draw(result: StudyResult, plot: Path | None, sheet: Path | None) -> None:

@@ -97,9 +97,8 @@ def score(
     if not bench.values:
         reason = bench.failures[0].reason if bench.failures else "the sets are empty"
         raise EvaluationError(f"nothing could be scored; the first reason: {reason}")
-    sources = sorted({f"{cases.source} ({len(cases)})" for cases in case_sets})
     return ScoreTable(
-        protocols=tuple(protocol.on(", ".join(sources)) for protocol in protocols),
+        protocols=applied(protocols, case_sets),
         metrics=tuple(MetricInfo(m.name, m.title, m.decimals, m.higher_is_better) for m in metrics),
         sets=tuple(SetInfo(c.name, c.title, c.kind, c.source, c.damage, len(c)) for c in case_sets),
         methods={method.name: method.precision for method in methods},
@@ -107,6 +106,12 @@ def score(
         failures=tuple(bench.failures),
         seconds={name: round(seconds, 3) for name, seconds in bench.seconds.items()},
     )
+
+
+def applied(protocols: Sequence[Protocol], case_sets: Sequence[CaseSet]) -> tuple[Protocol, ...]:
+    """Protocols that tell which pictures they are applied to, and how many."""
+    sources = sorted({f"{cases.source} ({len(cases)})" for cases in case_sets})
+    return tuple(protocol.on(", ".join(sources)) for protocol in protocols)
 
 
 def why_unscorable(cases: CaseSet, protocols: Sequence[Protocol], metrics: Sequence[Metric]) -> str | None:

@@ -34,6 +34,8 @@ def save_weights(
 ) -> None:
     """Writes weights and buffers as safetensors; an older file stays until the new one is complete.
 
+    Equal weights and metadata give equal files, to the byte.
+
     Args:
         network: Not changed.
         path: Where to, in an existing folder.
@@ -47,7 +49,7 @@ def save_weights(
     for key, value in network.state_dict().items():
         kept = value.detach().to("cpu", dtype if value.is_floating_point() else None)
         weights[key] = kept.contiguous()  # safetensors knows no channels_last
-    write_atomically(Path(path), save(weights, dict(metadata)))
+    write_atomically(Path(path), _ordered(save(weights, dict(metadata))))
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
@@ -162,6 +164,16 @@ def sha256(path: str | Path) -> str:
     """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata in the order of their keys; the library writes them in any order."""
+    start = 8 + int.from_bytes(content[:8], "little")  # the format: length, header, tensors
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    told = json.dumps(header, separators=(",", ":")).encode()
+    told += b" " * (-len(told) % 8)
+    return len(told).to_bytes(8, "little") + told + content[start:]
 
 
 def _existing(path: str | Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from unblemish.studies.runs import finished
 from unblemish.studies.scores import ScoredSet, known_scores
 from unblemish.studies.study import Study, StudyRun, budget
+from unblemish.training.errors import TrainingError
 from unblemish.training.recipe import Recipe
 
 
@@ -67,17 +68,34 @@ class StudyResult:
     runs: tuple[FinishedRun, ...]
 
     @classmethod
-    def gather(cls, study: Study, planned: Sequence[StudyRun], sets: Sequence[ScoredSet]) -> StudyResult:
+    def gather(
+        cls,
+        study: Study,
+        planned: Sequence[StudyRun],
+        sets: Sequence[ScoredSet],
+        earlier: Sequence[FinishedRun] = (),
+    ) -> StudyResult:
         """Reads what finished runs left in their folders, whichever process trained and scored them.
 
+        Args:
+            study: What was asked.
+            planned: Every run of it.
+            sets: What runs are scored on.
+            earlier: Runs that count if their folders hold none that is finished, see `earlier.EarlierResult`.
+
         Raises:
-            TrainingError: A folder holds another training, or a file in it is damaged.
+            TrainingError: A folder holds another training, or a file in it is damaged; or runs were not scored on the
+                same pictures.
         """
+        others = {one.run.folder: one for one in reversed(earlier)}
         found = []
         for run in planned:
             if record := finished(run):
                 entries = {one.name: known_scores(run, one) for one in sets}
                 found.append(FinishedRun(run, record, {name: entry for name, entry in entries.items() if entry}))
+            elif other := others.get(run.folder):
+                found.append(other)
+        _check_inputs(found)
         return cls(study, tuple(planned), tuple(sets), tuple(found))
 
     @property
@@ -183,6 +201,20 @@ class StudyResult:
             "scores": {key: _plain(self.scores(arm, key)) for key in self.keys()},
             "differences": {key: _plain(self.differences(arm, key)) for key in self.keys()},
         }
+
+
+def _check_inputs(runs: Sequence[FinishedRun]) -> None:
+    """Complains of runs whose damaged pictures were not the same."""
+    known: dict[str, tuple[float, str]] = {}
+    for one in runs:
+        for entry in one.scores.values():
+            for key, value in entry["input"].items():
+                score, first = known.setdefault(key, (value, one.run.folder.name))
+                if score != value:
+                    raise TrainingError(
+                        f"{first} and {one.run.folder.name} were scored on different pictures ({key} of the input is "
+                        f"{score} and {value}); leave out the earlier result, or score on the pictures that it tells of"
+                    )
 
 
 def _run(one: FinishedRun) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A run writes nothing outside its folder, so several processes may share out the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +150,22 @@ def _record(folder: Path) -> dict[str, Any] | None:
 
 def _changed(record: dict[str, Any], recipe: Recipe) -> list[str]:
     """Keys that make `recipe` another training than the recorded one."""
-    before, now = Recipe.parse(record["recipe"], "the recorded recipe").flat(), recipe.flat()
-    old, new = record["files"], _files(recipe)
-    changed = {key for key in {**before, **now} if before.get(key) != now.get(key)}
-    given = {key for key in (*FOLDERS, *FILES) if (before.get(key) is None) != (now.get(key) is None)}
-    replaced = {key for key in {**old, **new} if old.get(key, new.get(key)) != new.get(key, old.get(key))}
-    return sorted(changed.difference(IRRELEVANT, FOLDERS, FILES) | given | replaced)
+    before = Recipe.parse(record["recipe"], "the recorded recipe")
+    return sorted({*differing(before, recipe), *replaced(record["files"], recipe)})
+
+
+def differing(before: Recipe, now: Recipe) -> list[str]:
+    """Keys that make a recipe another training than one before, wherever pictures and weights are."""
+    old, new = before.flat(), now.flat()
+    changed = {key for key in {**old, **new} if old.get(key) != new.get(key)}
+    given = {key for key in (*FOLDERS, *FILES) if (old.get(key) is None) != (new.get(key) is None)}
+    return sorted(changed.difference(IRRELEVANT, FOLDERS, FILES) | given)
+
+
+def replaced(before: Mapping[str, str], recipe: Recipe) -> list[str]:
+    """Keys of a recipe whose pictures or weights are others than the recorded digests say; missing ones are not."""
+    now = _files(recipe)
+    return sorted(key for key in before if before[key] != now.get(key, before[key]))
 
 
 def _files(recipe: Recipe) -> dict[str, str]:

@@ -21,7 +21,7 @@ from unblemish.evaluation.preparation import Preparation
 from unblemish.evaluation.protocol import Protocol
 from unblemish.evaluation.provenance import write_result
 from unblemish.evaluation.score_table import INPUT, ScoreTable
-from unblemish.evaluation.scoring import Method, score
+from unblemish.evaluation.scoring import Method, applied, score
 from unblemish.evaluation.shrunk_cases import ShrunkFolder
 from unblemish.networks.catalogue import create
 from unblemish.networks.lira import Lira
@@ -69,6 +69,24 @@ class ScoredSet:
     def key(self, damage: str, protocol: str, metric: str) -> str:
         """What one mean score is kept under, "SET/DAMAGE/PROTOCOL/METRIC"."""
         return f"{self.name}/{damage}/{protocol}/{metric}"
+
+    def keys(self) -> list[str]:
+        """Of all mean scores."""
+        damages = dict.fromkeys([*(cases.name for cases in self.cases), self.headline])
+        return [
+            self.key(damage, protocol.name, metric.name)
+            for damage in damages
+            for protocol in self.protocols
+            for metric in self.metrics
+        ]
+
+    def told_protocols(self) -> list[str]:
+        """A line for each protocol and the pictures under it."""
+        return [str(protocol) for protocol in applied(self.protocols, self.cases)]
+
+    def told_damage(self) -> list[str]:
+        """A line for each damage."""
+        return [f"{cases.title}: {cases.damage}" for cases in self.cases]
 
 
 def case_sets(
@@ -214,8 +232,8 @@ def _fingerprint(run: StudyRun, pictures: ScoredSet) -> str:
 def _entry(table: ScoreTable, pictures: ScoredSet) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "set": pictures.name,
-        "protocols": [str(protocol) for protocol in table.protocols],
-        "damage": [f"{one.title}: {one.damage}" for one in table.sets],
+        "protocols": pictures.told_protocols(),
+        "damage": pictures.told_damage(),
         "failures": [f"{one.case_set}, {one.picture}: {one.reason}" for one in table.failures],
         "seconds": table.seconds,
     }

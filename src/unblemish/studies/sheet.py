@@ -10,6 +10,7 @@ from PIL import Image
 from unblemish.evaluation.contact_sheets import contact_sheet, sheet_rows
 from unblemish.studies.result import StudyResult
 from unblemish.studies.scores import as_method
+from unblemish.training.fit import FINAL
 
 SIDE = 240
 """Of the central squares that are shown, pixels."""
@@ -18,14 +19,19 @@ SIDE = 240
 def study_sheet(result: StudyResult) -> Image.Image:
     """A row for the first picture of each set and damage; columns are clean, damaged and the arms, of their first seed.
 
+    Arms whose weights are not in the folder of runs are left out.
+
     Raises:
         ValueError: No arm is finished, or nothing is scored.
         NetworkError: Weights of a run cannot be read.
     """
-    methods = [as_method(result.of(arm)[0].run, torch.device("cpu"), arm) for arm in result.arms]
+    kept = {
+        arm: next((one.run for one in result.of(arm) if (one.run.folder / FINAL).exists()), None) for arm in result.arms
+    }
+    methods = [as_method(run, torch.device("cpu"), arm) for arm, run in kept.items() if run]
     rows = [
         replace(row, label=f"{one.name} {row.label}")
         for one in result.sets
         for row in sheet_rows(one.cases, methods, SIDE)
     ]
-    return contact_sheet(["clean", "damaged", *result.arms], rows, SIDE)
+    return contact_sheet(["clean", "damaged", *(method.name for method in methods)], rows, SIDE)
