@@ -58,7 +58,7 @@ def base_text(results: Path) -> str:
     shown = [*others, *(arm for arm in found.arms if arm == found.reference)]
     rows = [["input", "", "", *_input(found)]]
     for arm in shown:
-        label = found.label(arm, f"`{found.recipe(arm)['network']['name']}`")
+        label = found.label(arm, _network(found, arm))
         rows.append([label, f"{found.parameters(arm):,}", pace(found, arm), *_scores(found, arm)])
     shipped, sources = _shipped(found)
     headings = ["network", "parameters", "s", *_headings(found)]
@@ -86,6 +86,13 @@ def parts_text(results: Path) -> str:
         rows.append([found.label(found.reference, "all parts"), *_scores(found, found.reference), ""])
     headings = ["network", *_headings(found), "PSNR less that of all parts, paired by seed"]
     return _joined(found.budget_text(), markdown_table(headings, rows), _worth(apart), *origins(found, ()))
+
+
+def _network(found: Found, arm: str) -> str:
+    """The name of an arm's network, and what is switched on in it."""
+    network = found.recipe(arm)["network"]
+    switched = [option for option, value in sorted(network["options"].items()) if value is True]
+    return " + ".join(f"`{word}`" for word in (network["name"], *switched))
 
 
 def _is_ours(found: Found, arm: str) -> bool:
@@ -152,7 +159,7 @@ def _against(found: Found, arm: str) -> str:
     """One sentence about LIRA and another network; empty where no seed has both."""
     if not (apart := _apart(found, arm)):
         return ""
-    ours, theirs = found.reference, f"`{found.recipe(arm)['network']['name']}`"
+    ours, theirs = found.reference, _network(found, arm)
     size = found.parameters(ours) / found.parameters(arm)
     before, _ = prepared(found, ours)
     time = (fmean(found.seconds(ours).values()) + before) / fmean(found.seconds(arm).values())
