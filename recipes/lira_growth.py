@@ -28,6 +28,7 @@ TITLES = {
     "lira_full_rate": "LIRA, rho 1",
     "joint_full_rate": "joint learning, rho 1",
     "owan_scaled": "OWAN on merged data",
+    "owan_scaled_longer": "OWAN on merged data, longer",
 }
 """Arms in words."""
 
@@ -52,7 +53,7 @@ def growth_text(results: Path, scene: str) -> str:
         found.budget_text(),
         *([grown] if older else []),
         "Average, backward transfer and forgetting are those of the means over the levels "
-        "(`lifelong.retention.transfer`); seconds are those of training, and after + of the generators it needs. "
+        "(`lifelong.retention.transfer`); seconds are those of training, and after + of what was trained for it alone. "
         f"Curves: {facts['protocol'].partition(':')[0]}; thin lines are seeds, their number in brackets.",
     ]
     picture = f"![Validation of the old and the new task over the steps of growing](images/lira_{scene}.png)"
@@ -69,13 +70,15 @@ def title(found: Found, arm: str) -> str:
 
 
 def grown_from(found: Found, arm: str) -> tuple[Found, str] | None:
-    """The result and the arm that an arm's network was before it grew; None where there is none beside this result.
+    """The result and the arm that an arm's network was before this study; None where there is none beside its result.
 
     Raises:
         SystemExit: It was scored in another way.
     """
     recipe = found.recipe(arm)
     study, name = origin((recipe["lifelong"] or {}).get("old") or recipe["network"]["start"])
+    if study == found.path.stem:
+        return grown_from(found, name) if name in found.arms else None
     one = Found.look(found.path.with_name(f"{study}.json"))
     if one is None or name not in one.arms:
         return None

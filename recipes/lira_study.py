@@ -151,12 +151,14 @@ def origin(weights: str) -> tuple[str, str]:
 
 
 def prepared(found: Found, arm: str) -> tuple[float, list[Found]]:
-    """Mean seconds of the experts and generators that an arm needs and others do not, and the results that say so.
+    """Mean seconds of experts, generators and an arm it goes on from, which others do not need, and what tells them.
 
     Of those whose studies have no result beside this one, nothing is known, and nothing counted.
     """
     part = found.recipe(arm)["lifelong"] or {}
+    start = found.recipe(arm)["network"]["start"]
     weights = [*filter(None, [part.get("experts")]), *part.get("replay", [])]
+    weights += [start] if start and origin(start)[0] == found.path.stem else []
     seconds, told = 0.0, []
     for study, name in map(origin, weights):
         one = Found.look(found.path.with_name(f"{study}.json"))

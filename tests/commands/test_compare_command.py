@@ -110,6 +110,20 @@ def test_a_stopped_study_ends_with_130_and_goes_on(
     assert "steps 3 to 4" in ran.err
 
 
+def test_an_arm_may_start_from_what_another_leaves(compare: Callable[..., Any], tmp_path: Path) -> None:
+    arms = {"l1": {}, "l1_longer": {"network.start": "runs/l1_seed{seed}/final.safetensors"}}
+    (tmp_path / "study" / "study.yaml").write_text(yaml.safe_dump({**STUDY, "arms": arms}, sort_keys=False))
+    ran = compare("--seed", "0", "--arm", "l1_longer")
+    assert ran.status == 1
+    assert "arm l1_longer: " in ran.err
+    assert "runs/l1_seed0/final.safetensors" in ran.err
+    ran = compare("--seed", "0")
+    assert ran.status == 0, ran.err
+    records = [json.loads((tmp_path / f"runs/{arm}_seed0/run.json").read_text()) for arm in arms]
+    assert all(record["steps"] == 4 for record in records)
+    assert records[1]["files"]["network.start"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

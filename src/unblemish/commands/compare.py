@@ -61,7 +61,7 @@ def compare(
         from unblemish.restoration.methods import build_task
         from unblemish.studies.earlier import EarlierResult
         from unblemish.studies.result import StudyResult
-        from unblemish.studies.runs import finished, rehearse
+        from unblemish.studies.runs import finished, follows, rehearse
         from unblemish.studies.study import Study, chosen, plan
 
     started = time.monotonic()
@@ -76,7 +76,8 @@ def compare(
     here = [run for run in planned if finished(run)]
     elsewhere = [one.run for one in known if one.run not in here]
     wanted = [run for run in chosen(planned, arms or [], seeds or []) if run not in elsewhere]
-    for run in {run.arm: run for run in wanted if run not in here}.values():
+    untrained = [run for run in wanted if run not in here]
+    for run in {run.arm: run for run in untrained if not follows(run, untrained)}.values():
         rehearse(run, build_task)
     for run in wanted:
         study_runs.train_and_score(run, sets, accelerator)

@@ -5,7 +5,7 @@ A run writes nothing outside its folder, so several processes may share out the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,12 @@ def rehearse(run: StudyRun, build: TaskBuilder) -> None:
             task(Batch(damage(clean, recipe.seed), clean, damage.kinds(1, recipe.seed)))
     except UserError as error:
         raise TrainingError(f"arm {run.arm}: {error}") from error
+
+
+def follows(run: StudyRun, others: Iterable[StudyRun]) -> bool:
+    """Whether a run starts from weights in the folder of another one, and so cannot be rehearsed before that."""
+    start = run.recipe.network.start
+    return start is not None and Path(start).parent in [other.folder for other in others]
 
 
 def finished(run: StudyRun) -> dict[str, Any] | None:
