@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -65,9 +65,8 @@ def base_text(results: Path) -> str:
     words = [found.budget_text(), "s: seconds of training, and after + of the experts that a network starts from."]
     if shipped:
         words.append("Rows of the default bundle: trained otherwise and for longer, in bfloat16, on the same pictures.")
-    said = [_against(found, arm) for arm in others if found.reference in found.arms]
     table = markdown_table(headings, [*rows, *shipped])
-    return _joined(" ".join(words), table, " ".join(said), *origins(found, ()), *sources)
+    return _joined(" ".join(words), table, _against(found, others), *origins(found, ()), *sources)
 
 
 def parts_text(results: Path) -> str:
@@ -155,19 +154,20 @@ def _apart(found: Found, arm: str) -> Each:
     return difference(found.each(arm, _levels(found), "psnr"), ours)
 
 
-def _against(found: Found, arm: str) -> str:
-    """One sentence about LIRA and another network; empty where no seed has both."""
-    if not (apart := _apart(found, arm)):
+def _against(found: Found, others: Iterable[str]) -> str:
+    """Where LIRA stands beside other networks, and what it takes for that; empty where no seed has both."""
+    known = {arm: each for arm in others if (each := _apart(found, arm))}
+    if not known:
         return ""
-    ours, theirs = found.reference, _network(found, arm)
-    size = found.parameters(ours) / found.parameters(arm)
-    before, _ = prepared(found, ours)
-    time = (fmean(found.seconds(ours).values()) + before) / fmean(found.seconds(arm).values())
-    return (
-        f"In mean PSNR over the levels LIRA's base network is {beside(-fmean(apart.values()))} {theirs}, with "
-        f"{size:.2g} times its parameters and {time:.2g} times its seconds of training"
-        f"{', that of the experts included' if before else ''}."
-    )
+    before, _ = prepared(found, found.reference)
+    seconds, size = fmean(found.seconds(found.reference).values()) + before, found.parameters(found.reference)
+    told = [
+        f"{beside(-fmean(each.values()))} {_network(found, arm)}, with {size / found.parameters(arm):.2g} times its "
+        f"parameters and {seconds / fmean(found.seconds(arm).values()):.2g} times its seconds of training"
+        for arm, each in known.items()
+    ]
+    counted = ", seconds with those of its experts" if before else ""
+    return f"In mean PSNR over the levels{counted}, LIRA's base network is {'; '.join(told)}."
 
 
 def _worth(apart: dict[str, Each]) -> str:

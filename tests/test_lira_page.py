@@ -136,7 +136,8 @@ def test_seconds_tell_of_experts_where_they_are_known(page: ModuleType, tmp_path
     text = page.base_text(tmp_path)
     assert row(text, "`lira_compact`")[2] == "100 + 100"
     assert row(text, "`nafnet_compact`")[2] == "100"
-    assert "2 times its seconds of training, that of the experts included." in text
+    assert "levels, seconds with those of its experts, LIRA" in text
+    assert "2 times its seconds of training" in text
     assert "`compare lira_experts`" in text
 
 
