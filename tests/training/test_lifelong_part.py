@@ -37,6 +37,9 @@ def test_the_guide_describes_every_key_with_its_default() -> None:
     assert stated == {key: list(value) if isinstance(value, tuple) else value for key, value in expected.items()}
 
 
+PAIRS = {"data__pairs": ["hazy", "clear"], "degradations__names": []}
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -52,6 +55,10 @@ def test_the_guide_describes_every_key_with_its_default() -> None:
         ({"lifelong": part(), "network": {"name": "srresnet"}}, "trains network.name=lira or lira_compact or lira_naf"),
         ({"lifelong": part(), "compile": True}, "lifelong and compile do not go together"),
         ({"lifelong": part(), "data__gray": True}, "for colour pictures"),
+        (
+            {"lifelong": part(strategy="joint", watch=["jpeg"]), **PAIRS},
+            "with data.pairs also needs lifelong.old_folder",
+        ),
     ],
 )
 def test_what_does_not_fit(keys: dict[str, Any], said: str, recipe: Callable[..., Recipe]) -> None:

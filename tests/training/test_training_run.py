@@ -11,6 +11,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,6 +116,17 @@ def test_an_occupied_folder_and_a_missing_checkpoint_are_refused(recipe: Make, t
         on_cpu(recipe(), tmp_path)
     with pytest.raises(TrainingError, match="cannot be made"):
         on_cpu(recipe(), tmp_path / "last.ckpt" / "run")
+
+
+@pytest.mark.parametrize("lifelong", [{"stage": "experts"}, {"stage": "replay", "restorer": "r"}])
+def test_what_learns_on_one_device_alone(
+    recipe: Make, tmp_path: Path, lifelong: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unblemish.training.run._launch", lambda *_: SimpleNamespace(world_size=2))
+    network = {"name": "replay_generator" if "restorer" in lifelong else "lira_compact"}
+    with pytest.raises(TrainingError, match=r"on one device, .*; leave out --devices"):
+        on_cpu(recipe(network=network, lifelong=lifelong), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_two_processes_never_train_in_one_folder(recipe: Make, recorder: Any, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from unblemish.lifelong.errors import LifelongError
 from unblemish.lifelong.experts_task import ExpertsTask
@@ -30,15 +31,12 @@ from unblemish.networks.loading import load_described
 from unblemish.networks.nafnet import NAFNet
 from unblemish.networks.replay_generator import ReplayGenerator
 from unblemish.training.batches import draw_batch, step_seed
-from unblemish.training.division import patch_source, split_pictures
+from unblemish.training.division import patch_source, split_pictures, without
 from unblemish.training.lifelong_part import NETWORKS, GrowPart, JoinPart, ReplayPart
 from unblemish.training.losses import Loss
 from unblemish.training.recipe import Recipe
 from unblemish.training.synthesis import Synthesis
 from unblemish.training.task import Batch, RestorationTask, Task
-
-STREAM = "old task {task}"
-"""Name of the stream of patches that an old task is reminded by, see `training.batches.step_seed`."""
 
 
 def lifelong_task(recipe: Recipe, plain: RestorationTask, *, use_start: bool) -> Task:
@@ -98,7 +96,8 @@ def knowledge(recipe: Recipe, part: GrowPart, network: Lira, old: Lira, loss: Lo
     if part.strategy == "lwf":
         return Distillation(old, part.ratio, part.old_weight, loss)
     if part.strategy == "joint":
-        return Rehearsal(old_batches(recipe, part), part.ratio, part.old_weight, loss)
+        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+        return Rehearsal(old_batches(recipe, part, rank), part.ratio, part.old_weight, loss)
     if part.strategy == "ewc":
         start = _started_from(network, old)
         important = fisher_information(start, _old_patches(recipe, part), loss)
@@ -106,8 +105,13 @@ def knowledge(recipe: Recipe, part: GrowPart, network: Lira, old: Lira, loss: Lo
     return Unprotected(UNPROTECTED.get(part.strategy, part.ratio))
 
 
-def old_batches(recipe: Recipe, part: GrowPart) -> OldBatches:
+def old_batches(recipe: Recipe, part: GrowPart, rank: int = 0) -> OldBatches:
     """Pictures of the old tasks, damaged as each of them knows it; held-out ones are not among them.
+
+    Args:
+        recipe: What to train.
+        part: Its part `lifelong`.
+        rank: Of the device: each one sees pictures of its own.
 
     Raises:
         TrainingError: There are none.
@@ -115,21 +119,23 @@ def old_batches(recipe: Recipe, part: GrowPart) -> OldBatches:
     folder = part.old_folder or recipe.data.folder
     data = recipe.data.model_copy(update={"folder": folder, "pairs": None})
     own = recipe.model_copy(update={"data": data})
-    source = patch_source(own, split_pictures(own)[0])
+    sources = without(split_pictures(own)[0], split_pictures(recipe)[1])
+    source = patch_source(own, sources)
     damages = [Synthesis([name], recipe.degradations.clean) for name in part.watch]
 
     def draw(task: int, step: int, device: torch.device) -> Batch:
-        return draw_batch(own, source, damages[task], step_seed(recipe.seed, STREAM.format(task=task), step), device)
+        stream = f"old task {task}" + (f" on device {rank}" if rank else "")
+        return draw_batch(own, source, damages[task], step_seed(recipe.seed, stream, step), device)
 
     return draw
 
 
 def _old_patches(recipe: Recipe, part: GrowPart) -> Iterator[tuple[int, Batch]]:
-    """As many batches of the old tasks, in turn, as importance is measured on."""
-    draw = old_batches(recipe, part)
-    for step in range(1, -(-part.importance_patches // recipe.batch) + 1):
-        task = step % len(part.watch)
-        yield task, draw(task, step, torch.device("cpu"))
+    """Batches of the old tasks, equally many of each, which importance is measured on."""
+    draw, tasks = old_batches(recipe, part), len(part.watch)
+    for step in range(1, -(-part.importance_patches // (recipe.batch * tasks)) + 1):
+        for task in range(tasks):
+            yield task, draw(task, step, torch.device("cpu"))
 
 
 def _started_from(network: Lira, old: Lira) -> Lira:

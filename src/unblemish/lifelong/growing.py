@@ -69,8 +69,9 @@ def start_growing(network: Lira, old: Lira) -> None:
     """Fills a freshly drawn network with all weights of one that has grown once less.
 
     The new extractor, gating and decoder start as copies of the newest old ones, whose features the old experts
-    understand. So does a new expert of NAF blocks, so that the new task starts where the newest old one is; other
-    experts, gates and attention stay as drawn. The paper does not say where they start.
+    understand. So does a new expert of NAF blocks: the first growth starts where the network is, and later ones near
+    it, where the newest expert counts for more. Other experts, gates and attention stay as drawn. The paper does not
+    say where they start.
 
     Args:
         network: Changed in place.

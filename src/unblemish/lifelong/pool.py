@@ -59,7 +59,7 @@ class GeneratedPool(nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """The patches, `(n, 3, H, W)`, for the checkpoint; None before the first."""
-        return {"patches": torch.stack(self._kept) if self._kept else None}
+        return {"patches": torch.stack([one.cpu() for one in self._kept]) if self._kept else None}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes them back; no more of them than the pool has room for."""

@@ -74,6 +74,8 @@ class PatchSource:
         self._kept: dict[Source, list[RGB8]] = {}
         self._resident: ResidentPictures | None = None
         sides: list[int] = []
+        if not sources:
+            raise TrainingError("no pictures are left to train on, for all are validated on; give more of them")
         with ThreadPoolExecutor() as pool:
             for source, found in zip(sources, pool.map(self._try_load, sources), strict=True):
                 if isinstance(found, str):

@@ -62,9 +62,9 @@ def split_pictures(recipe: Recipe) -> tuple[Sequence[Source], Sequence[Source]]:
         return rest, smallest(held_out, part.pictures)
     given = find_sources(recipe, part.folder)
     if recipe.data.pairs:  # the first ones would all be of one scene
-        return _without(sources, given), smallest(given, part.pictures)
+        return without(sources, given), smallest(given, part.pictures)
     held_out = given[: part.pictures]
-    return _without(sources, held_out), held_out
+    return without(sources, held_out), held_out
 
 
 def split_for_search(
@@ -83,8 +83,8 @@ def split_for_search(
     """
     if recipe.search is None or recipe.search.folder is None:
         return hold_out_scenes(sources, max(1, len(sources) // 2))
-    architecture = _without(find_sources(recipe, recipe.search.folder), held_out)
-    weights = _without(sources, architecture)
+    architecture = without(find_sources(recipe, recipe.search.folder), held_out)
+    weights = without(sources, architecture)
     if not weights or not architecture:
         raise TrainingError(
             f"data.folder={recipe.data.folder} and search.folder={recipe.search.folder} leave no pictures of their own "
@@ -110,7 +110,7 @@ def patch_source(recipe: Recipe, sources: Sequence[Source]) -> PatchSource:
     )
 
 
-def _without(sources: Sequence[Source], others: Sequence[Source]) -> list[Source]:
+def without(sources: Sequence[Source], others: Sequence[Source]) -> list[Source]:
     """The sources that share no file with the others."""
     apart = {path_of(other).resolve() for other in others}
     return [source for source in sources if path_of(source).resolve() not in apart]

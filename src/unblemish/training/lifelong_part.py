@@ -73,13 +73,19 @@ class GrowPart(Part):
     old_weight: float = Field(default=0.2, ge=0, description="lambda_2 of Eq. 18")
     replay: tuple[Path, ...] = Field(default=(), description="generators' weights, one for each old task; for lira")
     old_folder: Path | None = Field(
-        default=None, description="clean pictures of the old tasks, for joint and ewc; None takes data.folder"
+        default=None,
+        description="clean pictures of the old tasks, for joint and ewc; None takes data.folder, unless that has pairs",
     )
     watch: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="damage of the old tasks, one each, put on validation pictures to follow forgetting"
     )
     importance_weight: float = Field(default=0.1, ge=0, description="lambda of EWC, for importance of mean 1")
     importance_patches: int = Field(default=256, ge=1, description="that EWC measures the old weights' importance on")
+
+    @property
+    def wants_old_folder(self) -> bool:
+        """Whether it looks at old pictures without saying where they are."""
+        return self.strategy in WITH_OLD_PICTURES and self.old_folder is None
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:

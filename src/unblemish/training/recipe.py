@@ -113,6 +113,11 @@ class Recipe(Part):
                 raise ValueError(f"lifelong and {key} do not go together; leave {key} out")
         if self.data.gray:
             raise ValueError("lifelong stages are for colour pictures; leave data.gray out")
+        if self.data.pairs and isinstance(self.lifelong, GrowPart) and self.lifelong.wants_old_folder:
+            raise ValueError(
+                f"strategy: {self.lifelong.strategy} with data.pairs also needs lifelong.old_folder, clean pictures of "
+                "the old tasks"
+            )
         return self
 
     @property

@@ -27,7 +27,7 @@ from unblemish.training.data import PatchSource
 from unblemish.training.division import load_data
 from unblemish.training.errors import TrainingError
 from unblemish.training.fit import LAST, fit
-from unblemish.training.lifelong_part import ReplayPart
+from unblemish.training.lifelong_part import ExpertsPart, ReplayPart
 from unblemish.training.recipe import Recipe
 from unblemish.training.search_part import DECIDING
 from unblemish.training.task import RestorationTask, Task, TaskBuilder
@@ -126,10 +126,8 @@ def train(
     """
     state = _open(recipe, folder, resume)
     fabric = _launch(recipe, devices, accelerator)
-    if recipe.search and fabric.world_size > 1:
-        raise TrainingError("a search runs on one device, its architecture being learnt there; leave out --devices")
-    if isinstance(recipe.lifelong, ReplayPart) and fabric.world_size > 1:
-        raise TrainingError("a replay runs on one device, its discriminator being learnt there; leave out --devices")
+    if fabric.world_size > 1:
+        _refuse_several_devices(recipe)
     task = build(recipe, use_start=not resume)
     _same_facts(state, task.facts(), folder / LAST)
     data = load_data(recipe)
@@ -254,6 +252,19 @@ def _launch(recipe: Recipe, devices: int | str, accelerator: str) -> Fabric:
     fabric.launch()
     fabric.seed_everything(recipe.seed, verbose=False)
     return fabric
+
+
+def _refuse_several_devices(recipe: Recipe) -> None:
+    """Raises TrainingError for what learns on one device alone."""
+    reason = ""
+    if recipe.search:
+        reason = "a search runs on one device, its architecture being learnt there"
+    elif isinstance(recipe.lifelong, ExpertsPart):
+        reason = "experts learn on one device, as a batch need not have patches for each of them"
+    elif isinstance(recipe.lifelong, ReplayPart):
+        reason = "a replay runs on one device, its discriminator being learnt there"
+    if reason:
+        raise TrainingError(f"{reason}; leave out --devices")
 
 
 def _facts(task: Task, data: tuple[PatchSource, Validation], fabric: Fabric) -> dict[str, Any]:
