@@ -5,9 +5,9 @@
 
 Results are those of the studies `recipes/studies/lira_NAME.yaml`, as `results/lira_NAME.json`, and of
 `recipes/lira_sizes.py`; their headers have the commands. Blocks need lira_base (base, parts), lira_sizes (sizes),
-lira_haze, lira_darkness and lira_darkness_cold. Where there are results of lira_experts, lira_replay or the warm-ups
-too, seconds and curves tell of them; of `results/blends.json`, the table of base networks shows the default bundle's.
-Arms, seeds and scores may be missing, and the page says which.
+lira_replay, lira_haze, lira_darkness and lira_darkness_cold. Where there are results of lira_experts, lira_replay or
+the warm-ups, seconds and curves tell of them; of `results/blends.json`, the table of base networks shows the default
+bundle's. Arms, seeds and scores may be missing, and the page says which.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from statistics import fmean
 
 from lira_curves import save_growth
 from lira_growth import beside, growth_text
+from lira_replay_page import replay_text
 from lira_sizes_page import sizes_text
 from lira_study import Each, Found, cell, difference, listed, origins, pace, prepared
 from page_blocks import provenance_line, replace_block
@@ -198,6 +199,7 @@ BLOCKS: dict[str, Callable[[Path], str]] = {
     "base": base_text,
     "parts": parts_text,
     "sizes": sizes_text,
+    "replay": replay_text,
     **{scene: lambda results, scene=scene: growth_text(results, scene) for scene in SCENES},
 }
 """What writes each block."""

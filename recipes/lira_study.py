@@ -112,18 +112,18 @@ class Found:
         return title if seeds == self.content["study"]["seeds"] else f"{title} (seed {listed(seeds)})"
 
     def budget_text(self) -> str:
-        """What every arm may learn from, and how it is scored."""
+        """What every arm may learn from, and how it is scored, or else validated."""
         arm = self.content["arms"][self.reference if self.reference in self.arms else self.arms[0]]
         budget, facts = arm["budget"], next(iter(arm["runs"].values()))["facts"]
         unequal = [name for name in self.arms if self.content["arms"][name]["budget"] != budget]
         damage = dict.fromkeys(line.rpartition(": ")[2] for line in self.content["damage"])
+        scored = [f"scored on {'; '.join(self.content['protocols'])}", f"damage {'; '.join(damage)}"]
         parts = [
             f"`recipes/studies/{self.path.stem}.yaml`: {budget['steps']:,} steps of {budget['batch']} patches of "
             f"{budget['data.patch']} pixels from {facts['pictures']} photographs",
             *([f"of another budget: {', '.join(unequal)}"] if unequal else []),
             f"means over seeds {listed(self.content['study']['seeds'])} ± sample standard deviation",
-            f"scored on {'; '.join(self.content['protocols'])}",
-            f"damage {'; '.join(damage)}",
+            *(scored if damage else [f"validated on {facts['protocol'].partition(':')[0]}"]),
         ]
         return "; ".join(parts) + "."
 
