@@ -25,6 +25,7 @@ TITLES = {
     FREE: "fine-tuning",
     "lwf": "LwF",
     "progressive": "progressive networks",
+    "lira_tenth_rate": "LIRA, rho 0.1",
     "lira_full_rate": "LIRA, rho 1",
     "joint_full_rate": "joint learning, rho 1",
     "owan_scaled": "OWAN on merged data",
