@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unblemish.commands import options
+from unblemish.commands.extras import needs_extra
 
 if TYPE_CHECKING:
     from unblemish.contrast.cost import Cost
@@ -32,7 +33,6 @@ def contrast(
     The recipe's own loss is measured, or spn, cr and pcl with their defaults where it has none.
     """
     from unblemish.commands import bench_tables
-    from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
         from unblemish.contrast.cost import measure_cost

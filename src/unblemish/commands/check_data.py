@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from unblemish.commands import options
+from unblemish.commands.extras import needs_extra
 
 
 def check_data(
@@ -16,7 +17,6 @@ def check_data(
     pairs: options.Pairs = None,
 ) -> None:
     """Read every picture of a training folder, or every pair, and list those that cannot be used."""
-    from unblemish.commands.extras import needs_extra
     from unblemish.pictures.folders import find_pictures
     from unblemish.pictures.pairs import find_pairs
 

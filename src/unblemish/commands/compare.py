@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +12,13 @@ import typer
 
 from unblemish.commands import options, study_runs
 from unblemish.commands.evaluate_options import Limit
+from unblemish.commands.extras import needs_extra
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
     from unblemish.studies.result import StudyResult
+    from unblemish.studies.scores import ScoredSet
+    from unblemish.studies.study import StudyRun
 
 
 def compare(
@@ -55,13 +58,10 @@ def compare(
     The result covers all finished runs of the folder, whichever command trained them, and those of earlier results.
     Ctrl-C saves; the same command goes on from there. Exit status 130 says so.
     """
-    from unblemish.commands.extras import needs_extra
-
     with needs_extra("train"):
-        from unblemish.restoration.methods import build_task
         from unblemish.studies.earlier import EarlierResult
         from unblemish.studies.result import StudyResult
-        from unblemish.studies.runs import finished, follows, rehearse
+        from unblemish.studies.runs import finished
         from unblemish.studies.study import Study, chosen, plan
 
     started = time.monotonic()
@@ -75,16 +75,23 @@ def compare(
     known = [one for result in told for one in result.runs(planned, sets)]
     here = [run for run in planned if finished(run)]
     elsewhere = [one.run for one in known if one.run not in here]
-    wanted = [run for run in chosen(planned, arms or [], seeds or []) if run not in elsewhere]
-    untrained = [run for run in wanted if run not in here]
-    for run in {run.arm: run for run in untrained if not follows(run, untrained)}.values():
-        rehearse(run, build_task)
-    for run in wanted:
-        study_runs.train_and_score(run, sets, accelerator)
+    _carry_out([run for run in chosen(planned, arms or [], seeds or []) if run not in elsewhere], sets, accelerator)
     result = StudyResult.gather(loaded, planned, sets, known)
     origins = [origin for one in told for origin in one.origins()]
     _write(result, {"overrides": overrides or [], "earlier": origins}, output, table, time.monotonic() - started)
     _draw(result, plot, sheet)
+
+
+def _carry_out(runs: Sequence[StudyRun], sets: Sequence[ScoredSet], accelerator: str) -> None:
+    """Rehearses a run of each arm that can be begun, then trains and scores all; what is done is not done again."""
+    from unblemish.restoration.methods import build_task
+    from unblemish.studies.runs import finished, follows, rehearse
+
+    untrained = [run for run in runs if not finished(run)]
+    for run in {run.arm: run for run in untrained if not follows(run, untrained)}.values():
+        rehearse(run, build_task)
+    for run in runs:
+        study_runs.train_and_score(run, sets, accelerator)
 
 
 def _check_outputs(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from unblemish.commands import options
+from unblemish.commands.extras import needs_extra
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +67,6 @@ def examine(
     the end; 130 that the run was interrupted.
     """
     from unblemish.commands.examine_plan import plan_tasks
-    from unblemish.commands.extras import needs_extra
     from unblemish.pictures.reading import DEFAULT_PIXEL_CAP
     from unblemish.restoration import examining
     from unblemish.restoration.bundle import Bundle

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from unblemish.commands import group_build, group_search
+from unblemish.commands.extras import needs_extra
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ def _measured(
     features: Features, degradations: list[Degradation | None], patches: Tensor, protocol: SignatureProtocol
 ) -> list[Signature]:
     from unblemish.commands.console import progress_bar
-    from unblemish.commands.extras import needs_extra
     from unblemish.examination.signatures import measure_signature
 
     with progress_bar() as progress, needs_extra("compare"):
@@ -189,8 +189,6 @@ def _write(
 
 
 def _plot(matrix: SimilarityMatrix, path: Path, caption: str) -> None:
-    from unblemish.commands.extras import needs_extra
-
     with needs_extra("train"):
         from unblemish.examination.heat_map import save_heat_map
 

@@ -9,6 +9,7 @@ import typer
 
 from unblemish.commands import options
 from unblemish.commands.built_bundle import closing_lines, group_lines, listener, size_line
+from unblemish.commands.extras import needs_extra
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ def build(
 
     Ctrl-C saves the training that runs; the same command goes on from there. Exit status 130 says so.
     """
-    from unblemish.commands.extras import needs_extra
-
     with needs_extra("train"):
         from unblemish.grouping.errors import SearchStoppedError
         from unblemish.restoration.building import build as carry_out

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from unblemish.commands import options
+from unblemish.commands.extras import needs_extra
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ def search(
 
     Ctrl-C saves the training that runs; the same command goes on from there. Exit status 130 says so.
     """
-    from unblemish.commands.extras import needs_extra
-
     with needs_extra("train"):
         from unblemish.grouping.errors import SearchStoppedError
         from unblemish.grouping.trained_oracle import TrainedOracle

@@ -9,6 +9,7 @@ import typer
 
 from unblemish.commands import options
 from unblemish.commands.built_bundle import closing_lines, group_lines, listener, size_line
+from unblemish.commands.extras import needs_extra
 
 if TYPE_CHECKING:
     from unblemish.restoration.bundle import Bundle
@@ -57,8 +58,6 @@ def grow(
     No picture of the old damage is needed: generators in the bundle replay it. A network that forgets all the same is
     refused. Ctrl-C saves the training that runs; the same command goes on from there. Exit status 130 says so.
     """
-    from unblemish.commands.extras import needs_extra
-
     with needs_extra("train"):
         from unblemish.restoration.group_training import BuildStoppedError
         from unblemish.restoration.single_growth import grow as carry_out

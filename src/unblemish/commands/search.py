@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unblemish.commands import options, study_runs
+from unblemish.commands.extras import needs_extra
 from unblemish.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ def search(
     Ctrl-C saves; the same command goes on from there, and repeats nothing that is finished. Exit status 130 says that
     it was stopped so.
     """
-    from unblemish.commands.extras import needs_extra
-
     with needs_extra("train"):
         from unblemish.architecture_search.outcome import Outcome, next_commands
         from unblemish.architecture_search.report import search_to_dict

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from unblemish.commands import options
+from unblemish.commands.extras import needs_extra
 
 
 def train(
@@ -27,7 +28,6 @@ def train(
     Ctrl-C saves first; a second one ends at once. Exit status 130 says that the training was stopped so.
     """
     from unblemish.commands.console import TrainingProgress
-    from unblemish.commands.extras import needs_extra
 
     with needs_extra("train"):
         from unblemish.restoration.methods import build_task

@@ -134,7 +134,8 @@ def require_learnable(damage: NewDamage, growable: Growable, output: Path) -> No
         output: The packed bundle to write.
 
     Raises:
-        UserError: The bundle knows the damage, cannot be taught it, or cannot be written there; or a name will not do.
+        UserError: The bundle knows the damage, cannot be taught it, or cannot be written there; or a name or the
+            pictures will not do.
     """
     bundle = growable.bundle
     if output.exists() and bundle.path.exists() and output.samefile(bundle.path):
@@ -165,6 +166,7 @@ def require_learnable(damage: NewDamage, growable: Growable, output: Path) -> No
             f"{bundle.path} has a part called '{damage.names[0]}', as the new group would be: give another name first"
         )
     _only_replayed(growable)
+    damage.pictures()
 
 
 def _require_its_own(plan: GrowthPlan, old: OldFiles) -> None:

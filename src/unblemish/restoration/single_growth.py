@@ -76,17 +76,15 @@ def grow(
         UserError: The bundle cannot grow, or an argument or the pictures cannot be used.
     """
     damage = _damage(degradations, data, pairs, everywhere)
-    given = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-    growable, out = find_growable(given), Path(out)
+    growable, out = find_growable(bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)), Path(out)
     require_learnable(damage, growable, out)
-    damage.pictures()
     folder = Path(runs) if runs else out.with_name(f"{out.name}.runs")
     old = growable.write(folder / "old")
     if recipe is None:
         write_default(folder / "recipe.yaml", growable, old, damage, STEPS if steps is None else steps, warmup)
     joint = base_recipe(Path(recipe or folder / "recipe.yaml"), growable, old, damage, steps, overrides)
     plan = GrowthPlan(damage, joint, warmup, replay_steps, tolerance, licence or LICENCE, accelerator)
-    return carry_out(plan, given, out, folder, listener)
+    return carry_out(plan, growable.bundle, out, folder, listener)
 
 
 def _damage(
